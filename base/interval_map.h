@@ -1,0 +1,55 @@
+// Half-open address ranges [start, end) that do not overlap, each with a value; found by binary search.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/address.h"
+
+namespace standstill {
+
+template <class Value>
+class IntervalMap {
+ public:
+  struct Interval {
+    Address start;
+    Address end;
+    Value value;
+  };
+
+  IntervalMap() = default;
+
+  // Sorts by start. Where ranges overlap (a damaged table), the one that starts first keeps its range and the later
+  // one is cut; an empty or reversed range is dropped.
+  explicit IntervalMap(std::vector<Interval> intervals) : intervals_(std::move(intervals)) {
+    std::stable_sort(intervals_.begin(), intervals_.end(),
+                     [](const Interval& a, const Interval& b) { return a.start < b.start; });
+    std::vector<Interval> kept;
+    kept.reserve(intervals_.size());
+    for (Interval& interval : intervals_) {
+      if (!kept.empty() && interval.start < kept.back().end) interval.start = kept.back().end;
+      if (interval.start < interval.end) kept.push_back(std::move(interval));
+    }
+    intervals_ = std::move(kept);
+  }
+
+  // The interval that holds `address`, or nullptr. Constant after construction, so safe from many threads.
+  const Interval* find(Address address) const {
+    auto next = std::upper_bound(intervals_.begin(), intervals_.end(), address,
+                                 [](Address a, const Interval& interval) { return a < interval.start; });
+    if (next == intervals_.begin()) return nullptr;
+    const Interval& interval = *std::prev(next);
+    return address < interval.end ? &interval : nullptr;
+  }
+
+  const std::vector<Interval>& intervals() const { return intervals_; }
+  bool empty() const { return intervals_.empty(); }
+
+ private:
+  std::vector<Interval> intervals_;
+};
+
+}  // namespace standstill

@@ -1,0 +1,57 @@
+#include "base/mapped_file.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace standstill {
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& path, Access access) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    const int code = errno;
+    return failure(fmt::format("{}: {}", path, std::strerror(code)),
+                   code == EACCES ? "run as the file's owner or as root, or copy the file to where you may read it"
+                                  : "");
+  }
+  auto file = from_descriptor(descriptor, path, access);
+  ::close(descriptor);
+  return file;
+}
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::from_descriptor(int descriptor, const std::string& path,
+                                                                      Access access) {
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) return failure(fmt::format("{}: {}", path, std::strerror(errno)));
+  if (S_ISDIR(status.st_mode)) return failure(fmt::format("{}: is a directory, not a file", path));
+  if (!S_ISREG(status.st_mode)) return failure(fmt::format("{}: is not a regular file", path));
+  std::shared_ptr<MappedFile> file(new MappedFile);
+  file->path_ = path;
+  if (status.st_size == 0) return file;
+  const auto size = static_cast<std::size_t>(status.st_size);
+  void* mapping = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  if (mapping == MAP_FAILED) return failure(fmt::format("{}: cannot map: {}", path, std::strerror(errno)));
+  if (access == Access::SPARSE) ::madvise(mapping, size, MADV_RANDOM);
+  file->mapping_ = mapping;
+  file->bytes_ = Bytes(static_cast<const std::uint8_t*>(mapping), size);
+  return file;
+}
+
+std::shared_ptr<const MappedFile> MappedFile::from_memory(std::vector<std::uint8_t> bytes, std::string path) {
+  std::shared_ptr<MappedFile> file(new MappedFile);
+  file->path_ = std::move(path);
+  file->owned_ = std::move(bytes);
+  file->bytes_ = file->owned_;
+  return file;
+}
+
+MappedFile::~MappedFile() {
+  if (mapping_ != nullptr) ::munmap(mapping_, bytes_.size());
+}
+
+}  // namespace standstill

@@ -1,0 +1,44 @@
+// The bytes of a file, mapped read-only, or bytes that we made ourselves (decompressed input). Both look alike to
+// readers and live as long as the object.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+namespace standstill {
+
+class MappedFile {
+ public:
+  enum class Access {
+    NORMAL,  // small or densely read: leave the kernel's readahead alone
+    SPARSE,  // a core: mostly holes, touched here and there; readahead would cost seconds (measured on 80 GB)
+  };
+
+  // Errors name the path and the reason (no such file, no permission, a directory).
+  static Result<std::shared_ptr<const MappedFile>> open(const std::string& path, Access access = Access::NORMAL);
+  // Maps an open descriptor; `path` serves messages only. The descriptor stays the caller's.
+  static Result<std::shared_ptr<const MappedFile>> from_descriptor(int descriptor, const std::string& path,
+                                                                   Access access = Access::NORMAL);
+  static std::shared_ptr<const MappedFile> from_memory(std::vector<std::uint8_t> bytes, std::string path);
+
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  Bytes bytes() const { return bytes_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  MappedFile() = default;
+
+  Bytes bytes_;
+  void* mapping_ = nullptr;
+  std::vector<std::uint8_t> owned_;
+  std::string path_;
+};
+
+}  // namespace standstill

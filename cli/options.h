@@ -1,0 +1,31 @@
+// What the user asked for, as parsed from the command line (contract.md, Command line).
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace standstill {
+
+struct Options {
+  std::string target;
+  std::string executable;
+  std::string sysroot;
+  std::vector<std::string> debug_dirs;
+  std::string debuginfod = "auto";
+  std::string format = "text";
+  std::string tasks = "auto";
+  std::string output;  // "": standard output
+  std::string color = "auto";
+  bool quiet = false;
+  bool verbose = false;
+  bool use_cache = true;
+  std::size_t max_frames = 0;
+  int debug = 1;                 // stacks, heap
+  bool as_goroutines = false;    // stacks --debug 2
+  std::string profile;           // pprof
+  bool per_task = false;         // pprof
+  bool exit_code = false;        // --exit-code
+};
+
+}  // namespace standstill

@@ -1,0 +1,33 @@
+#include "coredump/memory_view.h"
+
+namespace standstill {
+
+bool MemoryView::copy(Address address, std::span<std::uint8_t> out) const {
+  while (!out.empty()) {
+    const Bytes bytes = bytes_at(address);
+    if (bytes.empty()) return false;
+    const std::size_t size = std::min(bytes.size(), out.size());
+    std::memcpy(out.data(), bytes.data(), size);
+    out = out.subspan(size);
+    address = address + size;
+  }
+  return true;
+}
+
+std::optional<std::string> MemoryView::read_c_string(Address address, std::size_t limit) const {
+  std::string text;
+  bool any = false;
+  while (text.size() < limit) {
+    const Bytes bytes = clipped(bytes_at(address), 0, limit - text.size());
+    if (bytes.empty()) break;
+    any = true;
+    const std::string_view view = as_text(bytes);
+    const std::size_t end = view.find('\0');
+    text.append(view.substr(0, end));
+    if (end != std::string_view::npos) return text;
+    address = address + bytes.size();
+  }
+  return any ? std::optional(std::move(text)) : std::nullopt;
+}
+
+}  // namespace standstill

@@ -1,0 +1,72 @@
+// The target's memory: pieces of bytes at addresses, from the dump itself, or from a module's file where the dump left
+// unmodified pages out. One index with binary search, built once; reads never copy unless they cross pieces.
+#pragma once
+
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/interval_map.h"
+
+namespace standstill {
+
+class MemoryView {
+ public:
+  enum class Source : std::uint8_t {
+    DUMP,         // recorded in the core, or read from the process
+    MODULE_FILE,  // taken from the module's file, whose build ID was checked
+  };
+  struct Piece {
+    Bytes bytes;
+    Source source = Source::DUMP;
+  };
+
+  MemoryView() = default;
+  // `owners` keeps alive what the pieces borrow from. Pieces must not overlap.
+  MemoryView(std::vector<IntervalMap<Piece>::Interval> pieces, std::vector<std::shared_ptr<const void>> owners)
+      : pieces_(std::move(pieces)), owners_(std::move(owners)) {}
+
+  // All bytes from `address` to the end of the piece that holds it; empty when that address cannot be read.
+  Bytes bytes_at(Address address) const {
+    const auto* found = pieces_.find(address);
+    return found == nullptr ? Bytes{} : found->value.bytes.subspan(address - found->start);
+  }
+
+  // Fills `out` completely, across pieces where needed; false when any byte is missing.
+  bool copy(Address address, std::span<std::uint8_t> out) const;
+
+  // A value as it lies in the target's memory (little-endian, no alignment needed).
+  template <class T>
+  std::optional<T> read(Address address) const {
+    static_assert(std::is_trivially_copyable_v<T>);
+    T value{};
+    const Bytes bytes = bytes_at(address);
+    if (bytes.size() >= sizeof(T)) {
+      std::memcpy(&value, bytes.data(), sizeof(T));
+      return value;
+    }
+    if (!copy(address, {reinterpret_cast<std::uint8_t*>(&value), sizeof(T)})) return std::nullopt;
+    return value;
+  }
+  std::optional<Address> read_address(Address address) const {
+    const auto value = read<std::uint64_t>(address);
+    return value ? std::optional(Address(*value)) : std::nullopt;
+  }
+
+  // The text up to a NUL or `limit` bytes; nothing when the first byte cannot be read.
+  std::optional<std::string> read_c_string(Address address, std::size_t limit = 4096) const;
+
+  const IntervalMap<Piece>& pieces() const { return pieces_; }
+
+ private:
+  IntervalMap<Piece> pieces_;
+  std::vector<std::shared_ptr<const void>> owners_;
+};
+
+}  // namespace standstill

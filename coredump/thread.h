@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "coredump/registers.h"
+
+namespace standstill {
+
+// One thread of the process as the snapshot shows it.
+struct Thread {
+  int tid = 0;
+  std::string name;  // empty where nothing tells it (a core holds the main thread's name only)
+  Registers registers;
+  int signal = 0;    // pr_cursig: the signal that was being delivered; 0 for none
+};
+
+}  // namespace standstill

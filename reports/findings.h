@@ -1,0 +1,143 @@
+// All that one run concluded, as plain values. Formats see nothing else; this file knows nothing of snapshots, stacks or
+// symbols, and has no print function. Field names and enums follow report.proto (docs: contract of the JSON).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/error.h"
+
+namespace standstill {
+
+struct TargetRecord {
+  std::string source = "CORE";  // CORE | LIVE | CAPTURE
+  std::string path;
+  int pid = 0;
+  std::string executable;
+  std::vector<std::string> command_line;
+  std::string architecture;
+  int signal_number = 0;  // 0: none
+  std::string signal_name;
+  std::string signal_task;  // task id
+  std::string captured_at;  // RFC 3339; "" where unknown
+  std::optional<double> pause_ms;
+  std::uint64_t thread_count = 0;
+  std::uint64_t goroutine_count = 0;
+  struct Runtime {
+    std::string name;
+    std::string version;
+  };
+  std::vector<Runtime> runtimes;
+  std::vector<std::string> allocators;
+  std::uint64_t missing_bytes = 0;  // of a truncated core
+  std::uint64_t file_bytes = 0;
+};
+
+struct FrameRecord {
+  Address pc;
+  std::string function;      // "" where unknown: see `missing`
+  std::uint64_t offset = 0;  // of the pc from the start of the function that holds it
+  std::string file;
+  std::uint32_t line = 0;
+  bool inlined = false;
+  bool is_exact = false;  // pc is the instruction itself, not a return address
+  std::string module;     // path
+  std::string build_id;
+  std::string found_by;   // REGISTERS | CFI | FRAME_POINTER | GO_PCLNTAB | SCAN
+  std::string missing;    // one line: why there is no name
+};
+
+struct WaitRecord {
+  std::string kind;    // contract.md, words for waits: "MUTEX"; "" where not known
+  std::string reason;  // the runtime's own words
+  std::string resource;
+  std::optional<double> duration_seconds;
+  std::string bound = "UNKNOWN";  // EXACT | AT_LEAST | UNKNOWN
+  std::string detail;
+};
+
+struct CreatedBy {
+  std::string function;
+  std::string file;
+  std::uint32_t line = 0;
+  std::string task;
+};
+
+struct TaskRecord {
+  std::string id;  // "thread:10995"
+  std::string kind = "THREAD";
+  std::uint64_t number = 0;
+  std::string name;
+  std::uint64_t os_thread = 0;
+  std::string state;
+  std::optional<WaitRecord> wait;
+  std::uint32_t group = 0;  // index into Findings::groups
+  std::map<std::string, std::string> labels;
+  std::optional<CreatedBy> created_by;
+  bool locked_to_thread = false;
+  std::string stack_end;  // one line
+};
+
+struct GroupRecord {
+  std::vector<std::uint32_t> tasks;  // indices into Findings::tasks, ascending; their number is the group's count
+  std::vector<FrameRecord> frames;   // innermost first, inlined frames unfolded
+  std::optional<double> wait_min_seconds;
+  std::optional<double> wait_max_seconds;
+};
+
+struct HolderRecord {
+  std::string task;
+  std::string evidence;
+  std::string confidence;  // CERTAIN | PROBABLE | POSSIBLE
+};
+
+struct ResourceRecord {
+  std::string id;
+  std::string kind;
+  Address address;
+  std::string symbol;
+  std::vector<HolderRecord> holders;
+  std::vector<std::string> waiters;
+  std::string detail;
+};
+
+struct FindingRecord {
+  std::string kind;        // DEADLOCK | SELF_DEADLOCK | ORPHANED_LOCK | ROOT_BLOCKER | ...
+  std::string confidence;  // CERTAIN | PROBABLE | POSSIBLE
+  std::string title;
+  std::string explanation;
+  std::vector<std::string> tasks;  // a cycle lists its tasks in waiting order
+  std::vector<std::string> resources;
+};
+
+struct ModuleRecord {
+  std::string path;
+  Address start;
+  Address end;
+  std::uint64_t file_offset = 0;  // of its first executable mapping, for pprof's mapping table
+  Address text_start;             // of that mapping; 0 where unknown
+  Address text_end;
+  std::string build_id;
+  std::string debug_file;
+  std::string status;  // OK | NO_FILE | BUILD_ID_MISMATCH | NO_SYMBOLS | NO_DEBUG_INFO
+  std::string advice;  // the file or command that would help; "" where all is well
+  std::uint64_t frames = 0;         // distinct frames of the groups that lie in it
+  std::uint64_t unnamed_frames = 0;
+};
+
+struct Findings {
+  TargetRecord target;
+  std::string headline;                 // the verdict in one sentence
+  std::vector<FindingRecord> findings;
+  std::vector<TaskRecord> tasks;
+  std::vector<GroupRecord> groups;      // largest first
+  std::vector<ResourceRecord> resources;
+  std::vector<ModuleRecord> modules;
+  std::vector<Note> notes;
+};
+
+}  // namespace standstill

@@ -1,0 +1,63 @@
+// Names for addresses: functions, files, lines, inlined frames. Asked once, after grouping, with all distinct addresses.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "coredump/snapshot.h"
+#include "symbolize/code_location.h"
+
+namespace standstill {
+
+enum class Debuginfod { AUTO, ON, OFF };  // AUTO: only where DEBUGINFOD_URLS is set
+
+struct SymbolizerOptions {
+  std::vector<std::string> debug_dirs;  // --debug-dir, asked before /usr/lib/debug
+  std::string sysroot;
+  Debuginfod debuginfod = Debuginfod::AUTO;
+  bool use_cache = true;                // --no-cache
+  bool names_only = false;              // functions from symbol tables suffice: no lines, no inlined frames
+  std::function<void(const std::string&, double)> progress;
+};
+
+// What is known about a module's symbols; contract.md, Module.status.
+enum class SymbolStatus { OK, NO_FILE, BUILD_ID_MISMATCH, NO_SYMBOLS, NO_DEBUG_INFO };
+
+struct ModuleSymbols {
+  SymbolStatus status = SymbolStatus::NO_FILE;
+  std::string debug_file;               // the separate debug file in use; "" where none
+  std::vector<std::string> looked_for;  // places that were asked for a debug file and had none
+};
+
+class Symbolizer {
+ public:
+  // Borrows the snapshot, which must outlive it. Opens nothing yet: files are looked for at the first need.
+  Symbolizer(const Snapshot& snapshot, SymbolizerOptions options);
+  ~Symbolizer();
+  Symbolizer(const Symbolizer&) = delete;
+  Symbolizer& operator=(const Symbolizer&) = delete;
+
+  // One location for each lookup address (Frame::lookup_address), in the same order. Works on all cores.
+  std::vector<Location> locate(std::span<const Address> addresses);
+
+  // The separate debug file of a module (or null), looked for once. Safe from many threads.
+  std::shared_ptr<const ElfImage> debug_image(ModuleIndex module) const;
+  // Looks for the debug file if that has not been done.
+  ModuleSymbols module_symbols(ModuleIndex module) const;
+
+  // The symbol that covers a data address: "orders_lock" or "table+0x40"; "" where none does.
+  std::string name_of_data(Address address) const;
+
+  std::vector<Note> notes() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace standstill

@@ -1,0 +1,25 @@
+// Identical stacks, counted once: same addresses, found the same way, ending the same way. Grouping comes before naming, so that a name
+// is looked up once for each distinct address and not once for each thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "unwind/stack.h"
+
+namespace standstill {
+
+struct StackGroup {
+  std::vector<Frame> frames;           // `cfa` is that of the first member
+  StackEnd end = StackEnd::OUTERMOST;
+  std::vector<std::uint32_t> members;  // indices into the stacks given, ascending
+};
+
+// Largest group first; equal counts by first difference in pc, so that the order is the same in every run.
+std::vector<StackGroup> group_stacks(std::span<const Stack> stacks);
+
+// Every address that must be named, once each, ascending.
+std::vector<Address> distinct_lookup_addresses(std::span<const StackGroup> groups);
+
+}  // namespace standstill
