@@ -52,4 +52,29 @@ class IntervalMap {
   std::vector<Interval> intervals_;
 };
 
+// Adds to `base` (sorted, without overlaps) those parts of `extra` that nothing covers yet; where ranges of `extra` overlap, the one that
+// starts first wins. `part(value, offset)` gives the value for what begins `offset` bytes into an interval, for values that are
+// tied to their start. Linear after sorting.
+template <class Interval, class Part>
+std::vector<Interval> fill_gaps(std::vector<Interval> base, std::vector<Interval> extra, Part part) {
+  const auto by_start = [](const Interval& a, const Interval& b) { return a.start < b.start; };
+  std::stable_sort(extra.begin(), extra.end(), by_start);
+  const std::size_t base_size = base.size();
+  std::size_t next = 0;  // the first interval of `base` that may still reach past `at`
+  Address at;            // everything of `extra` below is done
+  for (const Interval& interval : extra) {
+    at = std::max(at, interval.start);
+    while (at < interval.end) {
+      while (next < base_size && base[next].end <= at) ++next;
+      const bool covered = next < base_size && base[next].start <= at;
+      const Address end =
+          covered ? base[next].end : next < base_size ? std::min(base[next].start, interval.end) : interval.end;
+      if (!covered) base.push_back({at, end, part(interval.value, at - interval.start)});
+      at = end;
+    }
+  }
+  std::inplace_merge(base.begin(), base.begin() + static_cast<std::ptrdiff_t>(base_size), base.end(), by_start);
+  return base;
+}
+
 }  // namespace standstill

@@ -1,0 +1,137 @@
+// The way from a core file to a snapshot, from top to bottom: headers, memory, notes, modules, the memory that only the
+// modules' files have, and what all that says about the process.
+#include "coredump/open_core.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "coredump/command_line.h"
+#include "coredump/core_memory.h"
+#include "coredump/core_notes.h"
+#include "coredump/elf_headers.h"
+#include "coredump/module_list.h"
+#include "coredump/module_memory.h"
+
+namespace standstill {
+namespace {
+
+Result<ElfHeaders> parse_core_headers(Bytes file) {
+  auto headers = parse_elf_headers(file);
+  if (!headers) return headers;
+  const Elf64_Ehdr& header = headers->header;
+  if (header.e_type == ET_CORE) return headers;
+  if (header.e_type == ET_EXEC || header.e_type == ET_DYN) {
+    const auto& segments = headers->program_headers;
+    const bool has_interpreter = std::any_of(segments.begin(), segments.end(),
+                                             [](const Elf64_Phdr& segment) { return segment.p_type == PT_INTERP; });
+    const bool is_program = header.e_type == ET_EXEC || has_interpreter;
+    return failure(fmt::format("is {}, not a core", is_program ? "an executable" : "a shared library"),
+                   "give the pid of the running process, or a core of it (gcore PID); the program goes to --exe");
+  }
+  return failure(fmt::format("is an ELF file of type {} (e_type at offset 16), not a core ({})", header.e_type, ET_CORE),
+                 "give a core file, as gcore or the kernel writes it, or a pid");
+}
+
+CoreNotes read_all_notes(Bytes file, const std::vector<Elf64_Phdr>& segments, const Architecture& architecture) {
+  CoreNotes notes;
+  for (const Elf64_Phdr& segment : segments) {
+    if (segment.p_type != PT_NOTE) continue;
+    read_core_notes(clipped(file, segment.p_offset, segment.p_filesz), segment.p_align, segment.p_offset, architecture,
+                    notes);
+  }
+  finish_core_notes(notes);
+  return notes;
+}
+
+// The modules with their files, by start address. The dynamic linker's list is asked last, because following it may need pages
+// that only the program's file has.
+std::vector<FoundModule> find_modules(const CoreMemory& dump, const IntervalMap<std::uint32_t>& ranges, const CoreNotes& core,
+                                      const OpenOptions& options, std::vector<Note>& notes) {
+  const MemoryView memory(dump.pieces, {});
+  std::vector<FoundModule> modules = list_modules(memory, ranges, core);
+  const auto attach_files = [&](std::vector<FoundModule>& found) {
+    for (FoundModule& one : found) {
+      if (one.module.image == nullptr) attach_file(one.module, one.evidence, options, notes);
+    }
+  };
+  attach_files(modules);
+  auto linked = list_linked_modules(memory, modules);
+  attach_files(linked);
+  std::move(linked.begin(), linked.end(), std::back_inserter(modules));
+  std::stable_sort(modules.begin(), modules.end(), [](const FoundModule& a, const FoundModule& b) {
+    return a.module.start < b.module.start;
+  });
+  // Overlaps come from damaged headers only; they are cut so that one address has one module.
+  for (std::size_t i = 0; i + 1 < modules.size(); ++i) {
+    modules[i].module.end = std::min(modules[i].module.end, modules[i + 1].module.start);
+  }
+  return modules;
+}
+
+bool holds_private_memory(const CoreMemory& dump, const CoreNotes& core) {
+  const MemoryView memory(dump.pieces, {});
+  return std::any_of(core.threads.begin(), core.threads.end(), [&](const Thread& thread) {
+    return !memory.bytes_at(thread.registers.stack_pointer()).empty();
+  });
+}
+
+// Gives the snapshot its memory and ranges: the dump first, then what only files have.
+void set_memory(Snapshot& snapshot, CoreMemory dump, const CoreNotes& core, const std::vector<FoundModule>& modules,
+                std::shared_ptr<const MappedFile> file) {
+  const bool holds_private = holds_private_memory(dump, core);
+  std::vector<std::shared_ptr<const void>> owners = {std::move(file)};
+  MemoryPieces pieces;
+  MemoryRanges ranges;
+  for (const FoundModule& found : modules) {
+    std::ranges::move(pieces_of_file(found, holds_private, dump.lost), std::back_inserter(pieces));
+    std::ranges::move(ranges_of_module(found), std::back_inserter(ranges));
+    if (found.module.image) owners.push_back(found.module.image);
+  }
+  MemoryRanges mapped;
+  for (const FileMapping& mapping : core.file_mappings) mapped.push_back({mapping.start, mapping.end, PF_R});
+  snapshot.memory = MemoryView(fill_memory(std::move(dump.pieces), std::move(pieces)), std::move(owners));
+  snapshot.ranges = IntervalMap<std::uint32_t>(
+      fill_ranges(fill_ranges(std::move(dump.ranges), std::move(ranges)), std::move(mapped)));
+}
+
+void describe_process(Snapshot& snapshot, const CoreNotes& core) {
+  snapshot.process = core.process;
+  auto command_line = read_command_line(snapshot.memory, core.process.auxiliary_vector);
+  if (!command_line.empty()) snapshot.process.command_line = std::move(command_line);
+  for (const Module& module : snapshot.modules) {
+    if (module.is_main_program) snapshot.process.executable = module.path;
+  }
+}
+
+}  // namespace
+
+Result<Snapshot> open_core(const std::string& path, const OpenOptions& options) {
+  auto opened = MappedFile::open(path, MappedFile::Access::SPARSE);
+  if (!opened) return std::unexpected(std::move(opened).error());
+  const std::shared_ptr<const MappedFile> file = std::move(*opened);
+  auto headers = parse_core_headers(file->bytes());
+  if (!headers) return std::unexpected(std::move(headers).error().within(path));
+  const Architecture* architecture = find_architecture(headers->header.e_machine);
+  if (architecture == nullptr) return failure(fmt::format("{}: no support for this machine", path));
+
+  Snapshot snapshot;
+  snapshot.path = path;
+  snapshot.architecture = architecture->name;
+  CoreMemory dump = read_core_memory(file->bytes(), headers->program_headers);
+  CoreNotes core = read_all_notes(file->bytes(), headers->program_headers, *architecture);
+  snapshot.notes = core.notes;
+  snapshot.completeness = dump.completeness;
+  snapshot.completeness.missing_segments += headers->promised_program_headers - headers->program_headers.size();
+
+  std::vector<FoundModule> modules =
+      find_modules(dump, IntervalMap<std::uint32_t>(dump.ranges), core, options, snapshot.notes);
+  set_memory(snapshot, std::move(dump), core, modules, file);
+  for (FoundModule& found : modules) snapshot.modules.push_back(std::move(found.module));
+  describe_process(snapshot, core);
+  snapshot.threads = std::move(core.threads);
+  snapshot.file_mappings = std::move(core.file_mappings);
+  return snapshot;
+}
+
+}  // namespace standstill
