@@ -12,7 +12,8 @@
 namespace standstill {
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& path, Access access) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Paths come out of cores, too: a pipe or a device must not make us wait.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (descriptor < 0) {
     const int code = errno;
     return failure(fmt::format("{}: {}", path, std::strerror(code)),

@@ -10,14 +10,27 @@ namespace {
 
 constexpr const char* OTHER_MACHINE_HINT = "analyze it with a debugger built for that machine, such as gdb-multiarch";
 
+// The first bytes, as text where they are text.
+std::string describe_beginning(Bytes file) {
+  const Bytes first = clipped(file, 0, 16);
+  const bool is_text = std::all_of(first.begin(), first.end(), [](std::uint8_t byte) {
+    return (byte >= 0x20 && byte < 0x7f) || byte == '\n' || byte == '\t' || byte == '\r';
+  });
+  std::string found;
+  if (is_text) {
+    for (const std::uint8_t byte : first) found += byte < 0x20 ? ' ' : static_cast<char>(byte);
+    return fmt::format("the text \"{}\"", found);
+  }
+  for (const std::uint8_t byte : clipped(first, 0, 4)) found += fmt::format("{}{:02x}", found.empty() ? "" : " ", byte);
+  return found;
+}
+
 // What e_ident says, before anything else of the header may be believed.
 Result<void> check_identity(Bytes file) {
   if (file.empty()) return failure("the file is empty", "was the disk full, or the dump limited by 'ulimit -c'?");
   if (file.size() < SELFMAG || std::memcmp(file.data(), ELFMAG, SELFMAG) != 0) {
-    const auto first = clipped(file, 0, 4);
-    std::string found;
-    for (const std::uint8_t byte : first) found += fmt::format("{}{:02x}", found.empty() ? "" : " ", byte);
-    return failure(fmt::format("not an ELF file: it starts with the bytes {}, expected 7f 45 4c 46 at offset 0", found),
+    return failure(fmt::format("not an ELF file: it starts with {} at offset 0, expected 7f 45 4c 46",
+                               describe_beginning(file)),
                    "give a core file, as gcore or the kernel writes it, or a pid");
   }
   if (file.size() < sizeof(Elf64_Ehdr)) {

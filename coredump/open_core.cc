@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "coredump/command_line.h"
+#include "coredump/core_input.h"
 #include "coredump/core_memory.h"
 #include "coredump/core_notes.h"
 #include "coredump/elf_headers.h"
@@ -16,16 +17,25 @@
 namespace standstill {
 namespace {
 
+// A shared library has a name for the linker; a position-independent program has none.
+bool has_soname(Bytes file, const std::vector<Elf64_Phdr>& segments) {
+  for (const Elf64_Phdr& segment : segments) {
+    if (segment.p_type != PT_DYNAMIC) continue;
+    Cursor cursor(clipped(file, segment.p_offset, segment.p_filesz));
+    while (cursor.remaining() >= sizeof(Elf64_Dyn)) {
+      if (cursor.read<Elf64_Dyn>().d_tag == DT_SONAME) return true;
+    }
+  }
+  return false;
+}
+
 Result<ElfHeaders> parse_core_headers(Bytes file) {
   auto headers = parse_elf_headers(file);
   if (!headers) return headers;
   const Elf64_Ehdr& header = headers->header;
   if (header.e_type == ET_CORE) return headers;
   if (header.e_type == ET_EXEC || header.e_type == ET_DYN) {
-    const auto& segments = headers->program_headers;
-    const bool has_interpreter = std::any_of(segments.begin(), segments.end(),
-                                             [](const Elf64_Phdr& segment) { return segment.p_type == PT_INTERP; });
-    const bool is_program = header.e_type == ET_EXEC || has_interpreter;
+    const bool is_program = header.e_type == ET_EXEC || !has_soname(file, headers->program_headers);
     return failure(fmt::format("is {}, not a core", is_program ? "an executable" : "a shared library"),
                    "give the pid of the running process, or a core of it (gcore PID); the program goes to --exe");
   }
@@ -95,6 +105,41 @@ void set_memory(Snapshot& snapshot, CoreMemory dump, const CoreNotes& core, cons
       fill_ranges(fill_ranges(std::move(dump.ranges), std::move(ranges)), std::move(mapped)));
 }
 
+std::string readable_size(std::uint64_t bytes) {
+  static constexpr const char* units[] = {"bytes", "KB", "MB", "GB", "TB", "PB", "EB"};
+  if (bytes < 1024) return fmt::format("{} bytes", bytes);
+  double size = static_cast<double>(bytes);
+  unsigned unit = 0;
+  for (; size >= 1024; size /= 1024) ++unit;
+  return fmt::format("{:.1f} {}", size, units[unit]);
+}
+
+// One note for a truncated core, and one for a core without threads: a hung process always had some.
+void note_what_is_missing(Snapshot& snapshot, const ElfHeaders& headers, const CoreNotes& core) {
+  Completeness& completeness = snapshot.completeness;
+  const std::uint64_t lost_headers = headers.promised_program_headers - headers.program_headers.size();
+  completeness.missing_segments += lost_headers;
+  const auto outside = [&](const Elf64_Phdr& segment) {
+    return segment.p_type == PT_NOTE && segment.p_offset >= completeness.file_bytes && segment.p_filesz != 0;
+  };
+  const bool lost_notes = std::ranges::any_of(headers.program_headers, outside);
+  if (completeness.missing_segments != 0) {
+    const std::uint64_t promised = completeness.file_bytes + completeness.missing_bytes;
+    std::string text = fmt::format("the core is truncated: {} of {} are there", readable_size(completeness.file_bytes),
+                                   readable_size(promised));
+    if (lost_headers != 0) text += fmt::format(", and {} of its program headers are cut off", lost_headers);
+    text += fmt::format("; {} of {} segments are cut or missing", completeness.missing_segments,
+                        headers.promised_program_headers);
+    snapshot.notes.push_back({Severity::WARNING, std::move(text), ""});
+  }
+  if (!core.threads.empty()) return;
+  snapshot.notes.push_back({Severity::ERROR,
+                            lost_notes ? "the notes with the registers of all threads lay in the part that is missing "
+                                         "(gcore writes them last): no thread can be shown"
+                                       : "the core has no NT_PRSTATUS note: no thread can be shown",
+                            ""});
+}
+
 void describe_process(Snapshot& snapshot, const CoreNotes& core) {
   snapshot.process = core.process;
   auto command_line = read_command_line(snapshot.memory, core.process.auxiliary_vector);
@@ -107,22 +152,21 @@ void describe_process(Snapshot& snapshot, const CoreNotes& core) {
 }  // namespace
 
 Result<Snapshot> open_core(const std::string& path, const OpenOptions& options) {
-  auto opened = MappedFile::open(path, MappedFile::Access::SPARSE);
+  Snapshot snapshot;
+  snapshot.path = path;
+  auto opened = open_core_input(path, options, snapshot.notes);
   if (!opened) return std::unexpected(std::move(opened).error());
   const std::shared_ptr<const MappedFile> file = std::move(*opened);
   auto headers = parse_core_headers(file->bytes());
-  if (!headers) return std::unexpected(std::move(headers).error().within(path));
+  if (!headers) return std::unexpected(std::move(headers).error().within(file->path()));
   const Architecture* architecture = find_architecture(headers->header.e_machine);
-  if (architecture == nullptr) return failure(fmt::format("{}: no support for this machine", path));
-
-  Snapshot snapshot;
-  snapshot.path = path;
+  if (architecture == nullptr) return failure(fmt::format("{}: no support for this machine", file->path()));
   snapshot.architecture = architecture->name;
   CoreMemory dump = read_core_memory(file->bytes(), headers->program_headers);
   CoreNotes core = read_all_notes(file->bytes(), headers->program_headers, *architecture);
-  snapshot.notes = core.notes;
+  std::ranges::move(core.notes, std::back_inserter(snapshot.notes));
   snapshot.completeness = dump.completeness;
-  snapshot.completeness.missing_segments += headers->promised_program_headers - headers->program_headers.size();
+  note_what_is_missing(snapshot, *headers, core);
 
   std::vector<FoundModule> modules =
       find_modules(dump, IntervalMap<std::uint32_t>(dump.ranges), core, options, snapshot.notes);

@@ -1,0 +1,62 @@
+// gzip (RFC 1952). A file may hold several members one after another (pigz, bgzip), and zeros after the last one.
+#include <climits>
+
+#include <zlib.h>
+
+#include "coredump/compression.h"
+
+namespace standstill {
+namespace {
+
+class GzipDecompressor : public Decompressor {
+ public:
+  GzipDecompressor() { is_usable_ = inflateInit2(&stream_, 16 + MAX_WBITS) == Z_OK; }
+  ~GzipDecompressor() override { inflateEnd(&stream_); }
+  GzipDecompressor(const GzipDecompressor&) = delete;
+  GzipDecompressor& operator=(const GzipDecompressor&) = delete;
+
+  Step step(Bytes input, std::span<std::uint8_t> output, bool) override {
+    if (!is_usable_) return {0, 0, "no memory"};
+    std::uint64_t padding = 0;
+    if (is_complete_) {
+      while (has_member_ && padding < input.size() && input[padding] == 0) ++padding;
+      input = input.subspan(padding);
+      if (input.empty()) return {padding, 0, {}};
+      inflateReset(&stream_);
+      is_complete_ = false;
+    }
+    input = clipped(input, 0, UINT_MAX);
+    output = output.first(std::min<std::size_t>(output.size(), UINT_MAX));
+    stream_.next_in = const_cast<std::uint8_t*>(input.data());  // zlib reads it only; its type is older than const
+    stream_.avail_in = static_cast<unsigned>(input.size());
+    stream_.next_out = output.data();
+    stream_.avail_out = static_cast<unsigned>(output.size());
+    const int result = inflate(&stream_, Z_NO_FLUSH);
+    Step step{padding + input.size() - stream_.avail_in, output.size() - stream_.avail_out, {}};
+    if (result == Z_STREAM_END) {
+      is_complete_ = has_member_ = true;
+    } else if (result != Z_OK && result != Z_BUF_ERROR) {
+      step.problem = stream_.msg != nullptr ? stream_.msg : "damaged data";
+    }
+    return step;
+  }
+
+  bool is_complete() const override { return is_complete_; }
+
+ private:
+  z_stream stream_{};
+  bool is_usable_ = false;
+  bool is_complete_ = true;
+  bool has_member_ = false;  // at least one member came to its end
+};
+
+bool recognizes(Bytes beginning) { return starts_with(beginning, {0x1f, 0x8b}); }
+
+std::unique_ptr<Decompressor> make() { return std::make_unique<GzipDecompressor>(); }
+
+}  // namespace
+
+extern const Compression gzip_compression;
+const Compression gzip_compression = {"gzip", recognizes, make};
+
+}  // namespace standstill
