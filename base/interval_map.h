@@ -25,6 +25,7 @@ class IntervalMap {
   // Sorts by start. Where ranges overlap (a damaged table), the one that starts first keeps its range and the later
   // one is cut; an empty or reversed range is dropped.
   explicit IntervalMap(std::vector<Interval> intervals) : intervals_(std::move(intervals)) {
+    if (is_in_order()) return;  // the usual case; tables of a core have tens of thousands of rows
     std::stable_sort(intervals_.begin(), intervals_.end(),
                      [](const Interval& a, const Interval& b) { return a.start < b.start; });
     std::vector<Interval> kept;
@@ -49,6 +50,15 @@ class IntervalMap {
   bool empty() const { return intervals_.empty(); }
 
  private:
+  bool is_in_order() const {
+    Address end;
+    for (const Interval& interval : intervals_) {
+      if (interval.start < end || interval.start >= interval.end) return false;
+      end = interval.end;
+    }
+    return true;
+  }
+
   std::vector<Interval> intervals_;
 };
 
@@ -58,7 +68,7 @@ class IntervalMap {
 template <class Interval, class Part>
 std::vector<Interval> fill_gaps(std::vector<Interval> base, std::vector<Interval> extra, Part part) {
   const auto by_start = [](const Interval& a, const Interval& b) { return a.start < b.start; };
-  std::stable_sort(extra.begin(), extra.end(), by_start);
+  if (!std::is_sorted(extra.begin(), extra.end(), by_start)) std::stable_sort(extra.begin(), extra.end(), by_start);
   const std::size_t base_size = base.size();
   std::size_t next = 0;  // the first interval of `base` that may still reach past `at`
   Address at;            // everything of `extra` below is done
@@ -73,7 +83,7 @@ std::vector<Interval> fill_gaps(std::vector<Interval> base, std::vector<Interval
       at = end;
     }
   }
-  std::inplace_merge(base.begin(), base.begin() + static_cast<std::ptrdiff_t>(base_size), base.end(), by_start);
+  if (base_size != 0) std::inplace_merge(base.begin(), base.begin() + static_cast<std::ptrdiff_t>(base_size), base.end(), by_start);
   return base;
 }
 

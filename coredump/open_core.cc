@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/page_cache.h"
 #include "coredump/command_line.h"
 #include "coredump/core_input.h"
 #include "coredump/core_memory.h"
@@ -47,8 +48,9 @@ CoreNotes read_all_notes(Bytes file, const std::vector<Elf64_Phdr>& segments, co
   CoreNotes notes;
   for (const Elf64_Phdr& segment : segments) {
     if (segment.p_type != PT_NOTE) continue;
-    read_core_notes(clipped(file, segment.p_offset, segment.p_filesz), segment.p_align, segment.p_offset, architecture,
-                    notes);
+    const Bytes bytes = clipped(file, segment.p_offset, segment.p_filesz);
+    prefetch({&bytes, 1});
+    read_core_notes(bytes, segment.p_align, segment.p_offset, architecture, notes);
   }
   finish_core_notes(notes);
   return notes;
@@ -56,9 +58,8 @@ CoreNotes read_all_notes(Bytes file, const std::vector<Elf64_Phdr>& segments, co
 
 // The modules with their files, by start address. The dynamic linker's list is asked last, because following it may need pages
 // that only the program's file has.
-std::vector<FoundModule> find_modules(const CoreMemory& dump, const IntervalMap<std::uint32_t>& ranges, const CoreNotes& core,
-                                      const OpenOptions& options, std::vector<Note>& notes) {
-  const MemoryView memory(dump.pieces, {});
+std::vector<FoundModule> find_modules(const MemoryView& memory, const IntervalMap<std::uint32_t>& ranges,
+                                      const CoreNotes& core, const OpenOptions& options, std::vector<Note>& notes) {
   std::vector<FoundModule> modules = list_modules(memory, ranges, core);
   const auto attach_files = [&](std::vector<FoundModule>& found) {
     for (FoundModule& one : found) {
@@ -79,17 +80,15 @@ std::vector<FoundModule> find_modules(const CoreMemory& dump, const IntervalMap<
   return modules;
 }
 
-bool holds_private_memory(const CoreMemory& dump, const CoreNotes& core) {
-  const MemoryView memory(dump.pieces, {});
+bool holds_private_memory(const MemoryView& memory, const CoreNotes& core) {
   return std::any_of(core.threads.begin(), core.threads.end(), [&](const Thread& thread) {
     return !memory.bytes_at(thread.registers.stack_pointer()).empty();
   });
 }
 
 // Gives the snapshot its memory and ranges: the dump first, then what only files have.
-void set_memory(Snapshot& snapshot, CoreMemory dump, const CoreNotes& core, const std::vector<FoundModule>& modules,
-                std::shared_ptr<const MappedFile> file) {
-  const bool holds_private = holds_private_memory(dump, core);
+void set_memory(Snapshot& snapshot, CoreMemory dump, bool holds_private, const CoreNotes& core,
+                const std::vector<FoundModule>& modules, std::shared_ptr<const MappedFile> file) {
   std::vector<std::shared_ptr<const void>> owners = {std::move(file)};
   MemoryPieces pieces;
   MemoryRanges ranges;
@@ -140,6 +139,17 @@ void note_what_is_missing(Snapshot& snapshot, const ElfHeaders& headers, const C
                             ""});
 }
 
+// Whoever opens a core wants its stacks next. The innermost pages hold a dozen frames or two.
+void prefetch_stacks(const Snapshot& snapshot) {
+  constexpr std::uint64_t depth = 16 * 1024;
+  std::vector<Bytes> stacks;
+  stacks.reserve(snapshot.threads.size());
+  for (const Thread& thread : snapshot.threads) {
+    stacks.push_back(clipped(snapshot.memory.bytes_at(thread.registers.stack_pointer()), 0, depth));
+  }
+  prefetch(stacks);
+}
+
 void describe_process(Snapshot& snapshot, const CoreNotes& core) {
   snapshot.process = core.process;
   auto command_line = read_command_line(snapshot.memory, core.process.auxiliary_vector);
@@ -168,12 +178,18 @@ Result<Snapshot> open_core(const std::string& path, const OpenOptions& options) 
   snapshot.completeness = dump.completeness;
   note_what_is_missing(snapshot, *headers, core);
 
-  std::vector<FoundModule> modules =
-      find_modules(dump, IntervalMap<std::uint32_t>(dump.ranges), core, options, snapshot.notes);
-  set_memory(snapshot, std::move(dump), core, modules, file);
+  std::vector<FoundModule> modules;
+  bool holds_private = false;
+  {
+    const MemoryView memory(dump.pieces, {});
+    modules = find_modules(memory, IntervalMap<std::uint32_t>(dump.ranges), core, options, snapshot.notes);
+    holds_private = holds_private_memory(memory, core);
+  }
+  set_memory(snapshot, std::move(dump), holds_private, core, modules, file);
   for (FoundModule& found : modules) snapshot.modules.push_back(std::move(found.module));
   describe_process(snapshot, core);
   snapshot.threads = std::move(core.threads);
+  prefetch_stacks(snapshot);
   snapshot.file_mappings = std::move(core.file_mappings);
   return snapshot;
 }
