@@ -1,15 +1,16 @@
-// All that one run concluded, as plain values. Formats see nothing else; this file knows nothing of snapshots, stacks or
-// symbols, and has no print function. Field names and enums follow report.proto (docs: contract of the JSON).
+// All that one run concluded, as plain values. Formats see nothing else; this file knows nothing of
+// snapshots, stacks or symbols, and has no print function. Field names and enums follow report.proto (docs:
+// contract of the JSON).
 #pragma once
+
+#include "base/address.h"
+#include "base/error.h"
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/address.h"
-#include "base/error.h"
 
 namespace standstill {
 
@@ -23,7 +24,7 @@ struct TargetRecord {
   int signal_number = 0;  // 0: none
   std::string signal_name;
   std::string signal_task;  // task id
-  std::string captured_at;  // RFC 3339; "" where unknown
+  std::string captured_at;  // RFC 3339, in UTC; "" where unknown
   std::optional<double> pause_ms;
   std::uint64_t thread_count = 0;
   std::uint64_t goroutine_count = 0;
@@ -44,11 +45,12 @@ struct FrameRecord {
   std::string file;
   std::uint32_t line = 0;
   bool inlined = false;
-  bool is_exact = false;  // pc is the instruction itself, not a return address
-  std::string module;     // path
+  bool is_exact = false;            // pc is the instruction itself, not a return address
+  std::string module;               // path
+  std::uint64_t module_offset = 0;  // virtual address of the pc in the module's file, as addr2line takes it
   std::string build_id;
-  std::string found_by;   // REGISTERS | CFI | FRAME_POINTER | GO_PCLNTAB | SCAN
-  std::string missing;    // one line: why there is no name
+  std::string found_by;  // REGISTERS | CFI | FRAME_POINTER | GO_PCLNTAB | SCAN
+  std::string missing;   // one line: why there is no name
 };
 
 struct WaitRecord {
@@ -83,8 +85,10 @@ struct TaskRecord {
 };
 
 struct GroupRecord {
-  std::vector<std::uint32_t> tasks;  // indices into Findings::tasks, ascending; their number is the group's count
-  std::vector<FrameRecord> frames;   // innermost first, inlined frames unfolded
+  std::vector<std::uint32_t>
+      tasks;  // indices into Findings::tasks, ascending; their number is the group's count
+  std::vector<FrameRecord> frames;  // innermost first, inlined frames unfolded
+  std::string broken_end;  // one line: why the stack ends before its outermost frame; "" where it does not
   std::optional<double> wait_min_seconds;
   std::optional<double> wait_max_seconds;
 };
@@ -116,6 +120,7 @@ struct FindingRecord {
 
 struct ModuleRecord {
   std::string path;
+  bool is_main_program = false;
   Address start;
   Address end;
   std::uint64_t file_offset = 0;  // of its first executable mapping, for pprof's mapping table
@@ -123,18 +128,19 @@ struct ModuleRecord {
   Address text_end;
   std::string build_id;
   std::string debug_file;
-  std::string status;  // OK | NO_FILE | BUILD_ID_MISMATCH | NO_SYMBOLS | NO_DEBUG_INFO
-  std::string advice;  // the file or command that would help; "" where all is well
-  std::uint64_t frames = 0;         // distinct frames of the groups that lie in it
+  std::string status;                   // OK | NO_FILE | BUILD_ID_MISMATCH | NO_SYMBOLS | NO_DEBUG_INFO
+  std::string advice;                   // the file or command that would help; "" where all is well
+  std::vector<std::string> looked_for;  // places that were asked for its files in vain
+  std::uint64_t frames = 0;             // distinct frames of the groups that lie in it
   std::uint64_t unnamed_frames = 0;
 };
 
 struct Findings {
   TargetRecord target;
-  std::string headline;                 // the verdict in one sentence
+  std::string headline;  // the verdict in one sentence
   std::vector<FindingRecord> findings;
   std::vector<TaskRecord> tasks;
-  std::vector<GroupRecord> groups;      // largest first
+  std::vector<GroupRecord> groups;  // largest first
   std::vector<ResourceRecord> resources;
   std::vector<ModuleRecord> modules;
   std::vector<Note> notes;

@@ -1,0 +1,12 @@
+// The one thing that would help most: the file or command that gives names to most of what has none.
+#pragma once
+
+#include "reports/findings.h"
+
+namespace standstill {
+
+// The module whose advice to follow first: that with most frames without a name; failing that, with most
+// frames without a line. Null where nothing is missing that stands in a stack.
+const ModuleRecord* most_useful_advice(const Findings& findings);
+
+}  // namespace standstill

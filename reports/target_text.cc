@@ -1,0 +1,121 @@
+#include "reports/target_text.h"
+
+#include "reports/ink.h"
+#include "reports/phrases.h"
+#include "reports/printable.h"
+#include "reports/standpoint.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace standstill {
+
+namespace {
+
+constexpr std::size_t LONGEST_COMMAND_LINE = 400;
+
+// As a shell would take it, so that it can be pasted.
+std::string quoted_word(const std::string& word) {
+  const bool plain = !word.empty() && std::ranges::all_of(word, [](unsigned char c) {
+    return std::isalnum(c) != 0 ||
+           std::string_view("@%+=:,./-_").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  if (plain) return word;
+  std::string out = "'";
+  for (const char c : printable(word)) {
+    if (c == '\'')
+      out += "'\\''";
+    else
+      out += c;
+  }
+  return out += '\'';
+}
+
+std::string command_line(const TargetRecord& target) {
+  std::string out;
+  for (const std::string& word : target.command_line) {
+    if (!out.empty()) out += ' ';
+    out += quoted_word(word);
+    if (out.size() > LONGEST_COMMAND_LINE) return out.substr(0, LONGEST_COMMAND_LINE) + " ...";
+  }
+  return out;
+}
+
+// "SIGSEGV (11) in thread 4243, which stands in parse (parse.c:12)"
+std::string signal_text(const Findings& findings) {
+  const TargetRecord& target = findings.target;
+  std::string text = target.signal_name.empty()
+                         ? fmt::format("signal {}", target.signal_number)
+                         : fmt::format("{} ({})", target.signal_name, target.signal_number);
+  const auto task = std::ranges::find(findings.tasks, target.signal_task, &TaskRecord::id);
+  if (target.signal_task.empty() || task == findings.tasks.end()) return text;
+  text += fmt::format(" in thread {}", task->number);
+  if (!task->name.empty()) text += fmt::format(" \"{}\"", printable(task->name, 64));
+  if (task->group < findings.groups.size())
+    text += ", which stands in " + describe_standpoint(findings.groups[task->group].frames);
+  return text;
+}
+
+std::string row(std::string_view title, std::string_view text, std::size_t width) {
+  return fmt::format("{:<10}", title) + wrapped_after(text, width, 10);
+}
+
+}  // namespace
+
+std::string to_target_text(const Findings& findings, const RenderOptions& options) {
+  const TargetRecord& target = findings.target;
+  const Ink ink(options.color);
+  const std::string command = command_line(target);
+  const std::string executable = printable(target.executable);
+
+  std::string first = executable.empty() ? "a process" : std::string(basename(executable));
+  if (target.pid != 0) first += fmt::format(", pid {}", target.pid);
+  first += fmt::format(", {}", counted(target.thread_count, "thread"));
+  if (target.goroutine_count != 0) first += fmt::format(", {}", counted(target.goroutine_count, "goroutine"));
+  for (const auto& runtime : target.runtimes)
+    first += fmt::format(", {} {}", printable(runtime.name, 40), printable(runtime.version, 40));
+  std::string out = ink.bold(first) + "\n";
+
+  if (!executable.empty()) out += row("program", executable, options.width);
+  if (!command.empty() && command != executable) out += row("command", command, options.width);
+  if (!target.path.empty()) {
+    std::string core = target.path == "-" ? "standard input" : printable(target.path);
+    if (target.file_bytes != 0) core += ", " + in_bytes(target.file_bytes);
+    if (!target.captured_at.empty()) core += ", written " + readable_time(target.captured_at);
+    out += row(target.source == "CAPTURE" ? "capture" : "core", core, options.width);
+  }
+  if (target.signal_number != 0) out += row("signal", signal_text(findings), options.width);
+  if (target.missing_bytes != 0) {
+    const std::string text =
+        fmt::format("the core is cut off: {} of {} are missing, and what lies there cannot be seen",
+                    in_bytes(target.missing_bytes), in_bytes(target.missing_bytes + target.file_bytes));
+    out += ink.alarm(fmt::format("{:<10}", "TRUNCATED")) + wrapped_after(text, options.width, 10);
+  }
+  return out;
+}
+
+std::string to_notes_text(const Findings& findings, const RenderOptions& options, Severity at_least) {
+  const Ink ink(options.color);
+  std::string out;
+  std::set<std::string> said;
+  for (const Severity severity : {Severity::ERROR, Severity::WARNING, Severity::INFO}) {
+    if (severity < at_least) break;
+    const std::string_view title = severity == Severity::ERROR     ? "error"
+                                   : severity == Severity::WARNING ? "warning"
+                                                                   : "note";
+    for (const Note& note : findings.notes) {
+      if (note.severity != severity) continue;
+      std::string text = printable(note.text);
+      if (!note.where.empty() && note.text.find(note.where) == std::string::npos)
+        text += fmt::format(" ({})", printable(note.where));
+      if (!said.insert(text).second) continue;
+      const std::string lines = wrapped_after(fmt::format("{}: {}", title, text), options.width, 2);
+      out += severity == Severity::INFO ? lines : ink.warning(title) + lines.substr(title.size());
+    }
+  }
+  return out;
+}
+
+}  // namespace standstill
