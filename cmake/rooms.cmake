@@ -1,5 +1,5 @@
 # A room is a folder of sources that becomes one static library. Rooms name the rooms below them; a test
-# (tests/house_test.cc) reads the #include lines and fails when one points upwards.
+# (tests/house/house_test.cc) reads the #include lines and fails when one points upwards.
 
 # standstill_room(NAME [DEPENDS target...]) makes the library standstill_NAME of all NAME/*.cc and of the
 # sources that standstill_table() added to it.

@@ -1,0 +1,94 @@
+"""Starts a fixture, waits until it says "ready", takes its cores, and ends it. Nothing here sleeps."""
+import contextlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import tempfile
+import threading
+
+GDB_QUIETLY = ["gdb", "-nx", "-q", "-batch", "-iex", "set auto-load no", "-iex", "set debuginfod enabled off"]
+
+
+class Skip(Exception):
+    """This machine cannot do it; the text says why."""
+
+
+class Patient:
+    """A running fixture: `pid`, its `account` {tid: [function, ...]} innermost first, and a `folder` that is deleted with it."""
+
+    def __init__(self, process, folder, account):
+        self.process, self.folder, self.account = process, folder, account
+        self.pid = process.pid
+
+    def gcore(self):
+        """The path of a core that gdb wrote; the process goes on."""
+        path = os.path.join(self.folder, "gcore.core")
+        done = subprocess.run([*GDB_QUIETLY, "-p", str(self.pid), "-ex", f"gcore {path}"], capture_output=True, text=True)
+        if not os.path.exists(path):
+            raise AssertionError(f"gdb wrote no core of process {self.pid}:\n{done.stdout}{done.stderr}")
+        return path
+
+    def kernel_core(self):
+        """The path of a core that the kernel wrote when a signal ended the process."""
+        with open("/proc/sys/kernel/core_pattern") as file:
+            pattern = file.read().strip()
+        if pattern != "core":
+            raise Skip(f"no kernel core: /proc/sys/kernel/core_pattern is {pattern!r}, not 'core'")
+        if resource.getrlimit(resource.RLIMIT_CORE)[1] != resource.RLIM_INFINITY:
+            raise Skip("no kernel core: the hard limit of core files is not unlimited")
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait()
+        for name in ("core", f"core.{self.pid}"):
+            path = os.path.join(self.folder, name)
+            if os.path.exists(path) and os.path.getsize(path) > 0:
+                return path
+        raise Skip("the kernel wrote no core")
+
+
+def _unlimited_cores():
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+@contextlib.contextmanager
+def patient(program, *arguments):
+    with tempfile.TemporaryDirectory(prefix="standstill-") as folder:
+        process = subprocess.Popen([program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder,
+                                   preexec_fn=_unlimited_cores)
+        watchdog = threading.Timer(60, process.kill)
+        watchdog.start()
+        try:
+            account = {}
+            for line in process.stdout:
+                words = line.split()
+                if words[:1] == ["ready"]:
+                    break
+                if words[:1] == ["skip:"]:
+                    raise Skip(line.strip())
+                if words[:1] == ["stack"]:
+                    account[words[1]] = words[2:]
+            else:
+                raise AssertionError(f"{program} ended before it was ready, with status {process.wait()}")
+            watchdog.cancel()
+            yield Patient(process, folder, account)
+        finally:
+            watchdog.cancel()
+            process.kill()
+            process.wait()
+            process.stdin.close()
+            process.stdout.close()
+
+
+def frames_by_gdb(program, core, debug_dirs=()):
+    """gdb's frames of all threads of a core: see frames_by_gdb.py."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    out = core + ".gdb.json"
+    command = [*GDB_QUIETLY, "-iex", "set debug-file-directory " + ":".join([*debug_dirs, "/usr/lib/debug"]), "-iex", "set backtrace past-main on",
+               "-ex", f"file {program}", "-ex", f"core-file {core}", "-x", os.path.join(here, "frames_by_gdb.py")]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "FRAMES_OUT": out})
+    if not os.path.exists(out):
+        raise AssertionError(f"gdb did not finish:\n{done.stdout}{done.stderr}")
+    with open(out) as file:
+        return json.load(file)
