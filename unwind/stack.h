@@ -1,11 +1,11 @@
 // The frames of one thread, innermost first.
 #pragma once
 
+#include "base/address.h"
+
 #include <cstdint>
 #include <string_view>
 #include <vector>
-
-#include "base/address.h"
 
 namespace standstill {
 
@@ -16,8 +16,8 @@ struct Frame {
   Address pc;   // where the frame resumes, as gdb prints it
   Address cfa;  // the frame's canonical frame address: the stack pointer before its call; 0 where unknown
   FoundBy found_by = FoundBy::CFI;
-  // The pc is the very instruction that was about to run: the innermost frame, and a frame that a signal interrupted. In all others
-  // the pc follows a call.
+  // The pc is the very instruction that was about to run: the innermost frame, and a frame that a signal
+  // interrupted. In all others the pc follows a call.
   bool is_exact = false;
   bool is_signal_frame = false;  // the kernel's trampoline; the frame above it in this list is the handler
 

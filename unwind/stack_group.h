@@ -1,17 +1,17 @@
-// Identical stacks, counted once: same addresses, found the same way, ending the same way. Grouping comes before naming, so that a name
-// is looked up once for each distinct address and not once for each thread.
+// Identical stacks, counted once: same addresses, found the same way, ending the same way. Grouping comes
+// before naming, so that a name is looked up once for each distinct address and not once for each thread.
 #pragma once
+
+#include "unwind/stack.h"
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "unwind/stack.h"
-
 namespace standstill {
 
 struct StackGroup {
-  std::vector<Frame> frames;           // `cfa` is that of the first member
+  std::vector<Frame> frames;  // `cfa` is that of the first member
   StackEnd end = StackEnd::OUTERMOST;
   std::vector<std::uint32_t> members;  // indices into the stacks given, ascending
 };

@@ -1,22 +1,25 @@
 // Stacks of all threads of a snapshot, on all cores.
 #pragma once
 
+#include "base/error.h"
+#include "coredump/snapshot.h"
+#include "unwind/frame_registers.h"
+#include "unwind/stack.h"
+
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
-
-#include "base/error.h"
-#include "coredump/snapshot.h"
-#include "unwind/stack.h"
 
 namespace standstill {
 
 class Symbolizer;
 
 struct UnwindOptions {
-  std::size_t max_frames = 0;  // per thread; 0: no limit but the stack's own size
+  std::size_t max_frames =
+      0;  // per thread; 0: no limit but the stack's own size (and a million, for forged ones)
 };
 
 struct UnwoundThreads {
@@ -24,7 +27,48 @@ struct UnwoundThreads {
   std::vector<Note> notes;    // modules without usable CFI, damaged stacks
 };
 
+// A stack with the registers that are known in each frame: registers[i] are those of stack.frames[i].
+struct StackWithRegisters {
+  Stack stack;
+  std::vector<FrameRegisters> registers;
+};
+
+// Unwinds one stack after the other and keeps what it learned: a row is made once for each distinct pc. Safe
+// from many threads.
+class Unwinder {
+ public:
+  // The separate debug file of a module, or null; asked only where nothing else describes a pc.
+  using FindDebugImage = std::function<std::shared_ptr<const ElfImage>(ModuleIndex)>;
+
+  // Borrows the snapshot, and what `find_debug_image` refers to.
+  Unwinder(const Snapshot& snapshot, FindDebugImage find_debug_image);
+  // `symbolizer` knows the separate debug files; borrowed, too.
+  Unwinder(const Snapshot& snapshot, const Symbolizer& symbolizer);
+  ~Unwinder();
+  Unwinder(const Unwinder&) = delete;
+  Unwinder& operator=(const Unwinder&) = delete;
+
+  // From these registers outwards; their pc is taken to be exact (a thread's own, or what a runtime saved of
+  // a task).
+  Stack unwind(const Registers& registers, const UnwindOptions& options = {}) const;
+  StackWithRegisters unwind_with_registers(const Registers& registers,
+                                           const UnwindOptions& options = {}) const;
+
+  // All threads of the snapshot, on all cores.
+  UnwoundThreads unwind_threads(const UnwindOptions& options = {}) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 // `symbolizer` knows the separate debug files, whose .debug_frame is used where a module has no .eh_frame.
-UnwoundThreads unwind_threads(const Snapshot& snapshot, const Symbolizer& symbolizer, const UnwindOptions& options);
+UnwoundThreads unwind_threads(const Snapshot& snapshot, const Symbolizer& symbolizer,
+                              const UnwindOptions& options);
+
+// The stack of one thread with the registers recovered at each frame: rbx, rbp, r12 to r15 where they are
+// known, rsp and rip always; all of them in the innermost frame and in one that a signal interrupted.
+StackWithRegisters unwind_with_registers(const Snapshot& snapshot, const Symbolizer& symbolizer,
+                                         const Thread& thread);
 
 }  // namespace standstill

@@ -1,0 +1,116 @@
+#include "unwind/stack_walk.h"
+
+#include "unwind/frame_guess.h"
+#include "unwind/frame_step.h"
+
+#include <optional>
+
+namespace standstill {
+namespace {
+
+// Leaps are steps that do not lead upwards in the same stack: out of a signal handler on an alternate stack,
+// off a coroutine's or a segmented stack. A program that nests sixty-four of them is damaged, or made to keep
+// us busy.
+constexpr unsigned LEAP_LIMIT = 64;
+constexpr unsigned UNPROVEN_LIMIT = 8;  // guesses without proof in one stack
+
+class Walk {
+ public:
+  Walk(const Snapshot& snapshot, const Registers& registers, LocalRows& rows)
+      : snapshot_(snapshot), rows_(rows), window_(snapshot.memory), registers_(registers) {
+    frame_.pc = registers.pc();
+    frame_.found_by = FoundBy::REGISTERS;
+    frame_.is_exact = true;
+  }
+
+  // Completes the current frame: its CFA, and whether it is a signal frame. Returns why it is the last one,
+  // or nothing when there is a caller, which advance() goes to.
+  std::optional<StackEnd> find_caller() {
+    const UnwindRow& row = rows_.find(frame_.pc, frame_.is_exact);
+    if (row.kind == UnwindRow::Kind::NONE) return guess();
+    Step step = step_by_row(row, registers_, window_);
+    frame_.is_signal_frame = row.is_signal_frame;
+    frame_.cfa = step.cfa;
+    switch (step.result) {
+      case StepResult::NO_CALLER:
+        return StackEnd::OUTERMOST;
+      case StepResult::UNREADABLE:
+        return StackEnd::UNREADABLE_STACK;
+      case StepResult::UNKNOWN_REGISTER:
+        return guess();
+      case StepResult::OK:
+        break;
+    }
+    return accept(FoundBy::CFI, step.cfa, step.caller);
+  }
+
+  void advance() {
+    const bool was_signal_frame = frame_.is_signal_frame;
+    frame_ = {caller_.pc(), {}, caller_found_by_, was_signal_frame, false};
+    registers_ = caller_;
+  }
+
+  const Frame& frame() const { return frame_; }
+  const FrameRegisters& registers() const { return registers_; }
+
+ private:
+  std::optional<StackEnd> guess() {
+    const Guess guessed =
+        guess_caller(snapshot_, registers_, frame_.is_exact, unproven_ < UNPROVEN_LIMIT, window_, rows_);
+    if (guessed.is_outermost) return StackEnd::OUTERMOST;
+    if (!guessed.caller) {
+      return window_.read(registers_.stack_pointer()) ? StackEnd::NO_RULE : StackEnd::UNREADABLE_STACK;
+    }
+    if (!guessed.caller->is_proven) ++unproven_;
+    frame_.cfa = guessed.caller->cfa;
+    return accept(guessed.caller->found_by, guessed.caller->cfa, guessed.caller->caller);
+  }
+
+  std::optional<StackEnd> accept(FoundBy found_by, Address cfa, const FrameRegisters& caller) {
+    if (cfa <= registers_.stack_pointer() && !may_leap_to(cfa)) return StackEnd::NO_PROGRESS;
+    caller_found_by_ = found_by;
+    caller_ = caller;
+    return std::nullopt;
+  }
+
+  // A call pushes its return address, so that the CFA lies above the stack pointer, unless the stack itself
+  // was changed.
+  bool may_leap_to(Address cfa) {
+    if (++leaps_ > LEAP_LIMIT) return false;
+    return frame_.is_signal_frame ||
+           snapshot_.memory.pieces().find(cfa) != snapshot_.memory.pieces().find(registers_.stack_pointer());
+  }
+
+  const Snapshot& snapshot_;
+  LocalRows& rows_;
+  StackWindow window_;
+  Frame frame_;
+  FrameRegisters registers_;
+  FoundBy caller_found_by_ = FoundBy::CFI;
+  FrameRegisters caller_;
+  unsigned leaps_ = 0;
+  unsigned unproven_ = 0;
+};
+
+}  // namespace
+
+void walk_stack(const Snapshot& snapshot, const Registers& registers, std::size_t limit, LocalRows& rows,
+                Stack& stack, std::vector<FrameRegisters>* registers_of_frames) {
+  stack.frames.clear();
+  Walk walk(snapshot, registers, rows);
+  for (;; walk.advance()) {
+    const auto end = walk.find_caller();
+    stack.frames.push_back(walk.frame());
+    if (registers_of_frames != nullptr) registers_of_frames->push_back(walk.registers());
+    if (end) {
+      stack.end = *end;
+      return;
+    }
+    if (stack.frames.size() >= limit) {
+      stack.end = StackEnd::FRAME_LIMIT;
+      return;
+    }
+  }
+}
+
+}  // namespace standstill

@@ -1,0 +1,21 @@
+// The walk over one stack, frame by frame: look the row up, step, check that the walk goes on upwards, and
+// say why it ends.
+#pragma once
+
+#include "coredump/snapshot.h"
+#include "unwind/frame_registers.h"
+#include "unwind/row_cache.h"
+#include "unwind/stack.h"
+
+#include <cstddef>
+#include <vector>
+
+namespace standstill {
+
+// At most `limit` frames. `registers_of_frames` receives the registers of each frame, where it is not null.
+// `rows` belongs to the calling thread. `stack.frames` is cleared first and keeps its capacity, so that one
+// Stack can serve many walks.
+void walk_stack(const Snapshot& snapshot, const Registers& registers, std::size_t limit, LocalRows& rows,
+                Stack& stack, std::vector<FrameRegisters>* registers_of_frames);
+
+}  // namespace standstill
