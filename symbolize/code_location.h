@@ -1,12 +1,12 @@
 // What stands at an address: a chain of functions, because the compiler may have inlined one into another.
 #pragma once
 
+#include "coredump/module.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "coredump/module.h"
 
 namespace standstill {
 
@@ -29,7 +29,8 @@ enum class MissingName : std::uint8_t {
 
 struct Location {
   std::optional<ModuleIndex> module;
-  std::vector<CodeLocation> chain;  // innermost first; the last one is the function that has an address of its own. Empty: see `missing`
+  std::vector<CodeLocation> chain;  // innermost first; the last one is the function that has an address of
+                                    // its own. Empty: see `missing`
   Address function_start;           // of the last of the chain; 0 where unknown
   MissingName missing = MissingName::NONE;
 };

@@ -1,16 +1,17 @@
-// Names for addresses: functions, files, lines, inlined frames. Asked once, after grouping, with all distinct addresses.
+// Names for addresses: functions, files, lines, inlined frames. Asked once, after grouping, with all distinct
+// addresses.
 #pragma once
+
+#include "base/address.h"
+#include "base/error.h"
+#include "coredump/snapshot.h"
+#include "symbolize/code_location.h"
 
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "base/address.h"
-#include "base/error.h"
-#include "coredump/snapshot.h"
-#include "symbolize/code_location.h"
 
 namespace standstill {
 
@@ -20,8 +21,8 @@ struct SymbolizerOptions {
   std::vector<std::string> debug_dirs;  // --debug-dir, asked before /usr/lib/debug
   std::string sysroot;
   Debuginfod debuginfod = Debuginfod::AUTO;
-  bool use_cache = true;                // --no-cache
-  bool names_only = false;              // functions from symbol tables suffice: no lines, no inlined frames
+  bool use_cache = true;    // --no-cache
+  bool names_only = false;  // functions from symbol tables suffice: no lines, no inlined frames
   std::function<void(const std::string&, double)> progress;
 };
 

@@ -1,0 +1,29 @@
+// From virtual addresses to chains of functions with files and lines, by DWARF: which units hold the
+// addresses, then each unit by itself, all cores at work.
+#pragma once
+
+#include "base/error.h"
+#include "coredump/elf_image.h"
+#include "symbolize/code_location.h"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace standstill {
+
+struct DwarfSource {
+  std::shared_ptr<const ElfImage> image;      // the one with .debug_info
+  std::shared_ptr<const ElfImage> alternate;  // what dwz moved away; may be null
+  std::string package;                        // a .dwp file; "" where there is none
+};
+
+// One location for each of the sorted virtual addresses; `module` is not set, names are not yet demangled
+// (see Location in dwarf_fallback.h), and an empty chain means that DWARF does not know the address. A chain
+// may have a line but no function name. Holds all memory it needs only while it runs.
+std::vector<Location> locate_with_dwarf(const DwarfSource& source, std::span<const std::uint64_t> addresses,
+                                        std::vector<Note>& notes);
+
+}  // namespace standstill

@@ -1,0 +1,20 @@
+// Names of one module's addresses: DWARF first, the symbol table where that is silent, then everything put
+// into the words that people read.
+#pragma once
+
+#include "coredump/module.h"
+#include "symbolize/code_location.h"
+#include "symbolize/debug_files.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace standstill {
+
+// One location for each of the sorted virtual addresses; `module` is not set, and function_start is a virtual
+// address too. Names only: no DWARF is read.
+std::vector<Location> locate_in_module(const Module& module, const DebugFiles& files, bool names_only,
+                                       std::span<const std::uint64_t> addresses, std::vector<Note>& notes);
+
+}  // namespace standstill

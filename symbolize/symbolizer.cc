@@ -1,0 +1,154 @@
+// Addresses in, names out: sort them into modules, ask the cache, then each module's files.
+#include "symbolize/symbolizer.h"
+
+#include "symbolize/debug_files.h"
+#include "symbolize/demangle.h"
+#include "symbolize/module_locations.h"
+#include "symbolize/symbol_table.h"
+
+#include <algorithm>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+#include <fmt/format.h>
+#include <tbb/parallel_for.h>
+
+namespace standstill {
+
+namespace {
+
+// A module's files, looked for when they are first needed.
+struct ModuleFiles {
+  std::once_flag once;
+  DebugFiles files;
+};
+
+// What is wanted of one module: sorted distinct virtual addresses.
+struct ModuleWork {
+  ModuleIndex module = 0;
+  std::vector<std::uint64_t> vaddrs;
+  std::vector<Location> locations;  // of vaddrs
+};
+
+MissingName why_missing(const Module& module, const DebugFiles& files) {
+  if (!files.with_symbols().empty()) return MissingName::NO_SYMBOL;
+  return module.file_status == Module::FileStatus::BUILD_ID_MISMATCH ? MissingName::BUILD_ID_MISMATCH
+                                                                     : MissingName::NO_FILE;
+}
+
+}  // namespace
+
+struct Symbolizer::State {
+  State(const Snapshot& snapshot_in, SymbolizerOptions options_in)
+      : snapshot(snapshot_in), options(std::move(options_in)), modules(snapshot_in.modules.size()) {
+    // Modules are worked on side by side, and nobody who shows progress expects two calls at once.
+    if (options.progress) {
+      options.progress = [this, report = std::move(options.progress)](const std::string& what, double part) {
+        const std::lock_guard lock(mutex);
+        report(what, part);
+      };
+    }
+  }
+
+  const DebugFiles& files_of(ModuleIndex index) {
+    ModuleFiles& entry = modules[index];
+    std::call_once(entry.once, [&] {
+      entry.files = find_debug_files(snapshot.modules[index], options);
+      add_notes(entry.files.notes);
+    });
+    return entry.files;
+  }
+
+  void add_notes(const std::vector<Note>& more) {
+    const std::lock_guard lock(mutex);
+    for (const Note& note : more) {
+      if (std::ranges::find(notes, note) == notes.end()) notes.push_back(note);
+    }
+  }
+
+  void locate(ModuleWork& work) {
+    const Module& module = snapshot.modules[work.module];
+    const DebugFiles& files = files_of(work.module);
+    std::vector<Note> new_notes;
+    work.locations = locate_in_module(module, files, options.names_only, work.vaddrs, new_notes);
+    add_notes(new_notes);
+    for (Location& location : work.locations) {
+      location.module = work.module;
+      if (location.function_start)
+        location.function_start = module.from_vaddr(location.function_start.value());
+      if (location.chain.empty()) location.missing = why_missing(module, files);
+    }
+  }
+
+  const Snapshot& snapshot;
+  SymbolizerOptions options;
+  std::vector<ModuleFiles> modules;
+  std::mutex mutex;  // of notes and of options.progress
+  std::vector<Note> notes;
+};
+
+Symbolizer::Symbolizer(const Snapshot& snapshot, SymbolizerOptions options)
+    : state_(std::make_unique<State>(snapshot, std::move(options))) {}
+
+Symbolizer::~Symbolizer() = default;
+
+std::vector<Location> Symbolizer::locate(std::span<const Address> addresses) {
+  const Snapshot& snapshot = state_->snapshot;
+  std::vector<std::optional<std::uint32_t>> work_of(addresses.size());
+  std::unordered_map<ModuleIndex, std::uint32_t> place_of;
+  std::vector<ModuleWork> work;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    const auto module = snapshot.find_module(addresses[i]);
+    if (!module) continue;
+    const auto [place, is_new] = place_of.try_emplace(*module, static_cast<std::uint32_t>(work.size()));
+    if (is_new) work.push_back({*module, {}, {}});
+    work_of[i] = place->second;
+    work[place->second].vaddrs.push_back(snapshot.modules[*module].to_vaddr(addresses[i]));
+  }
+  tbb::parallel_for(std::size_t{0}, work.size(), [&](std::size_t i) {
+    auto& vaddrs = work[i].vaddrs;
+    std::ranges::sort(vaddrs);
+    vaddrs.erase(std::ranges::unique(vaddrs).begin(), vaddrs.end());
+    state_->locate(work[i]);
+  });
+
+  std::vector<Location> result(addresses.size());
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    if (!work_of[i]) {
+      result[i].missing = MissingName::NO_MODULE;
+      continue;
+    }
+    const ModuleWork& from = work[*work_of[i]];
+    const std::uint64_t vaddr = snapshot.modules[from.module].to_vaddr(addresses[i]);
+    const auto place = std::ranges::lower_bound(from.vaddrs, vaddr);
+    result[i] = from.locations[static_cast<std::size_t>(place - from.vaddrs.begin())];
+  }
+  return result;
+}
+
+std::shared_ptr<const ElfImage> Symbolizer::debug_image(ModuleIndex module) const {
+  return state_->files_of(module).separate;
+}
+
+ModuleSymbols Symbolizer::module_symbols(ModuleIndex module) const {
+  return state_->files_of(module).symbols;
+}
+
+std::string Symbolizer::name_of_data(Address address) const {
+  const auto index = state_->snapshot.find_module(address);
+  if (!index) return {};
+  const std::uint64_t vaddr = state_->snapshot.modules[*index].to_vaddr(address);
+  const std::vector<const ElfImage*> images = state_->files_of(*index).with_symbols();
+  const ElfSymbol symbol = find_symbols(images, {&vaddr, 1}, SymbolKind::DATA).front();
+  if (symbol.name.empty()) return {};
+  std::string name = function_name(symbol.name);
+  return vaddr == symbol.start ? name : fmt::format("{}+{:#x}", name, vaddr - symbol.start);
+}
+
+std::vector<Note> Symbolizer::notes() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->notes;
+}
+
+}  // namespace standstill
