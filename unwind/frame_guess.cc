@@ -1,30 +1,29 @@
 #include "unwind/frame_guess.h"
 
 #include "unwind/call_site.h"
+#include "unwind/signal_frame.h"
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace standstill {
 namespace {
 
-constexpr std::size_t PROVEN_WORDS = 1024;  // how far up a proven candidate is looked for: 8 KiB of locals
-constexpr std::size_t LIKELY_WORDS = 64;    // and one without proof
-constexpr std::uint64_t FUNCTION_SIZE = 64 * 1024;  // a target further below the pc is another function
-constexpr std::uint64_t FRAME_SIZE = 1024 * 1024;   // between the stack pointer and a frame pointer
+constexpr std::size_t SCANNED_WORDS = 1024;  // 8 KiB of locals
+constexpr std::size_t LIKELY_WORDS = 64;     // without proof, not so far up
+constexpr std::uint64_t FUNCTION_SIZE =
+    64 * 1024;  // where no symbol tells: a target further below the pc is another function
+constexpr std::uint64_t FRAME_SIZE = 1024 * 1024;  // between the stack pointer and a frame pointer
+
+enum class Evidence { NONE, PROVEN, SIGNAL, INDIRECT };
 
 struct Candidate {
   Address slot;  // where the return address lies
   Address return_address;
-  Address target;
+  Evidence evidence = Evidence::NONE;
+  Address entry;  // when PROVEN: the start of the function that was called or jumped to
 };
-
-bool reaches(Address target, Address pc, bool is_exact) {
-  if (!target) return false;
-  // A return address at the very start of a function belongs to the one before it, which ended with the call.
-  const Address place = is_exact ? pc : pc - 1;
-  return target <= place && place - target < FUNCTION_SIZE;
-}
 
 // Registers of the caller when the return address was found at `slot`.
 FrameRegisters caller_at(const Candidate& candidate, const FrameRegisters& registers, std::uint32_t kept) {
@@ -38,10 +37,9 @@ FrameRegisters caller_at(const Candidate& candidate, const FrameRegisters& regis
 // A prologue pushes callee-saved registers right below the return address, in the order of its push
 // instructions. Those that ran before the pc are undone; where the prologue does something else first,
 // nothing more is known.
-void undo_pushes(const Snapshot& snapshot, const Candidate& candidate, Address pc, FrameRegisters& caller,
-                 StackWindow& window) {
+void undo_pushes(const GuessTools& tools, const Candidate& candidate, Address pc, FrameRegisters& caller) {
   std::array<std::uint8_t, 32> code{};
-  if (!snapshot.memory.copy(candidate.target, code)) return;
+  if (!tools.snapshot.memory.copy(candidate.entry, code)) return;
   std::size_t at = 0;
   Address slot = candidate.slot;
   if (code[0] == 0xf3 && code[1] == 0x0f && code[2] == 0x1e && code[3] == 0xfa) at = 4;  // endbr64
@@ -58,9 +56,9 @@ void undo_pushes(const Snapshot& snapshot, const Candidate& candidate, Address p
       // "mov %rsp, %rbp" between pushes is what -fno-omit-frame-pointer writes.
       if (code[at] != 0x48 || code[at + 1] != 0x89 || code[at + 2] != 0xe5) return;
       size = 3;
-    } else if (candidate.target + at < pc) {
+    } else if (candidate.entry + at < pc) {
       slot = slot - 8;
-      if (const auto saved = window.read(slot)) caller.set(number, *saved);
+      if (const auto saved = tools.window.read(slot)) caller.set(number, *saved);
     }
     at += size;
   }
@@ -68,60 +66,102 @@ void undo_pushes(const Snapshot& snapshot, const Candidate& candidate, Address p
 
 class Guesser {
  public:
-  Guesser(const Snapshot& snapshot, const FrameRegisters& registers, bool is_exact, StackWindow& window,
-          LocalRows& rows)
-      : snapshot_(snapshot), registers_(registers), is_exact_(is_exact), window_(window), rows_(rows) {
-    pc_ = registers.pc();
-    stack_pointer_ = registers.stack_pointer();
-  }
+  Guesser(const GuessTools& tools, const FrameRegisters& registers, bool is_exact)
+      : tools_(tools),
+        registers_(registers),
+        is_exact_(is_exact),
+        pc_(registers.pc()),
+        place_(is_exact ? pc_ : pc_ - 1),
+        stack_pointer_(registers.stack_pointer()) {}
 
   Guess guess(bool may_be_unproven) {
     if (!registers_.knows(Registers::RSP)) return {};
-    if (!snapshot_.is_executable(pc_)) return {is_exact_ ? caller_of_bad_call() : std::nullopt, false};
-    if (is_thread_start() || is_entry_point()) return {std::nullopt, true};
+    if (!tools_.snapshot.is_executable(pc_)) return {is_exact_ ? caller_of_bad_call() : std::nullopt, false};
+    if (is_outermost_code(pc_)) return {std::nullopt, true};
+    function_start_ = tools_.functions.find(place_);
     const auto framed = frame_pointer_candidate();
-    if (auto caller = proven(framed)) return {caller, false};
+    scan(framed);
+    if (proven_) return {by_proof(*proven_, framed), false};
+    if (signal_) return {by_scan(*signal_, CALLEE_SAVED, true), false};
     if (framed) return {by_frame_pointer(*framed), false};
-    if (auto caller = may_be_unproven ? likely() : std::nullopt) return {caller, false};
+    if (likely_ && may_be_unproven) return {by_scan(*likely_, 0, false), false};
+    if (anchor_) return {by_scan(*anchor_, 0, true), false};
     // The ABI marks the outermost frame with a frame pointer of zero (psABI 3.4.1).
     return {std::nullopt, registers_.get(Registers::RBP) == 0};
   }
 
  private:
+  // Whether a function that begins at `entry` is the one at hand.
+  bool is_this_function(Address entry) const {
+    if (!entry || entry > place_) return false;
+    return function_start_ ? entry >= *function_start_ : place_ - entry < FUNCTION_SIZE;
+  }
+
+  // Where a short function at `entry` jumps to when that is the function at hand: musl's __syscall_cp is "jmp
+  // __syscall_cp_c".
+  std::optional<Address> tail_call_from(Address entry) const {
+    std::array<std::uint8_t, 64> code{};
+    if (!tools_.snapshot.memory.copy(entry, code)) return std::nullopt;
+    for (std::size_t at = 0; at + 5 <= code.size(); ++at) {
+      if (code[at] != 0xe9) continue;
+      std::int32_t distance = 0;
+      std::memcpy(&distance, &code[at + 1], sizeof distance);
+      const Address target = entry + (at + 5) + static_cast<std::uint64_t>(std::int64_t{distance});
+      if (is_this_function(target)) return target;
+    }
+    return std::nullopt;
+  }
+
   std::optional<Candidate> candidate_at(Address slot) {
-    const auto word = window_.read(slot);
+    const auto word = tools_.window.read(slot);
     if (!word || *word < 4096) return std::nullopt;
-    const auto site = find_call_site(snapshot_, Address(*word));
-    return site ? std::optional(Candidate{slot, Address(*word), site->target}) : std::nullopt;
+    const Address address(*word);
+    const auto site = find_call_site(tools_.snapshot, address);
+    if (!site) return signal_candidate_at(slot, address);
+    Candidate candidate{slot, address, Evidence::NONE, {}};
+    if (!site->target) {
+      candidate.evidence = Evidence::INDIRECT;
+    } else if (is_this_function(site->target)) {
+      candidate.evidence = Evidence::PROVEN;
+      candidate.entry = site->target;
+    } else if (const auto target = tail_call_from(site->target)) {
+      candidate.evidence = Evidence::PROVEN;
+      candidate.entry = *target;
+    }
+    return candidate;
+  }
+
+  // The kernel lets a handler return into the trampoline, which follows no call.
+  std::optional<Candidate> signal_candidate_at(Address slot, Address address) {
+    const Snapshot& snapshot = tools_.snapshot;
+    if (!snapshot.is_executable(address) || !is_signal_trampoline(snapshot.memory, address, false))
+      return std::nullopt;
+    const auto interrupted = read_signal_frame(snapshot.memory, slot + 8);
+    if (!interrupted || !snapshot.is_executable(interrupted->pc())) return std::nullopt;
+    return Candidate{slot, address, Evidence::SIGNAL, {}};
   }
 
   // A call through a null or wild pointer has pushed its return address and done nothing else.
   std::optional<GuessedCaller> caller_of_bad_call() {
     const auto candidate = candidate_at(stack_pointer_);
-    if (!candidate) return std::nullopt;
-    return GuessedCaller{FoundBy::SCAN, stack_pointer_ + 8, caller_at(*candidate, registers_, CALLEE_SAVED),
-                         true};
+    return candidate ? std::optional(by_scan(*candidate, CALLEE_SAVED, true)) : std::nullopt;
   }
 
-  // musl's clone() and others without CFI: the code behind the call of the thread's function makes the thread
-  // exit. "mov %eax, %edi", then exit's number (60) into eax, then syscall (musl 1.2.3
-  // src/thread/x86_64/clone.s).
-  bool is_thread_start() const {
+  // Code that has no caller: _start of a program or of the dynamic linker, where the kernel begins; and the
+  // place in musl's clone() to which a thread's function returns, where it makes the thread exit: "mov %eax,
+  // %edi", then exit's number (60) into eax, then syscall (musl 1.2.3 src/thread/x86_64/clone.s).
+  bool is_outermost_code(Address address) const {
     constexpr std::array<std::uint8_t, 8> EXIT = {0x89, 0xc7, 0x31, 0xc0, 0xb0, 0x3c, 0x0f, 0x05};
+    constexpr std::uint64_t START_SIZE = 96;
     std::array<std::uint8_t, 8> code{};
-    return !is_exact_ && snapshot_.memory.copy(pc_, code) && code == EXIT;
-  }
-
-  // _start of a program or of the dynamic linker: where the kernel begins, with no return address on the
-  // stack.
-  bool is_entry_point() const {
-    constexpr std::uint64_t SIZE = 96;
-    const auto index = snapshot_.find_module(pc_);
+    if (tools_.snapshot.memory.copy(address, code) && code == EXIT) return true;
+    const auto index = tools_.snapshot.find_module(address);
     if (!index) return false;
-    const Module& module = snapshot_.modules[*index];
+    const Module& module = tools_.snapshot.modules[*index];
     if (module.image == nullptr || module.image->header().e_entry == 0) return false;
     const Address entry = module.from_vaddr(module.image->header().e_entry);
-    return entry <= pc_ && pc_ - entry < SIZE;
+    if (const auto start = tools_.functions.find(address)) return *start == entry;
+    return entry <= address && address - entry < START_SIZE;
   }
 
   std::optional<Candidate> frame_pointer_candidate() {
@@ -129,60 +169,67 @@ class Guesser {
     if (!frame_pointer || *frame_pointer % 8 != 0) return std::nullopt;
     const Address frame(*frame_pointer);
     if (frame < stack_pointer_ || frame - stack_pointer_ > FRAME_SIZE) return std::nullopt;
-    const auto saved = window_.read(frame);
+    const auto saved = tools_.window.read(frame);
     if (!saved || (*saved != 0 && *saved <= frame.value())) return std::nullopt;
     return candidate_at(frame + 8);
   }
 
-  std::optional<GuessedCaller> proven(const std::optional<Candidate>& framed) {
-    std::optional<Candidate> best;
-    if (framed && reaches(framed->target, pc_, is_exact_)) best = framed;
-    for (std::size_t i = 0; i < PROVEN_WORDS; ++i) {
+  // Goes over the stack once, up to the frame pointer's word or a signal frame, and keeps the best of each
+  // kind.
+  void scan(const std::optional<Candidate>& framed) {
+    if (framed && framed->evidence == Evidence::PROVEN) proven_ = framed;
+    for (std::size_t i = 0; i < SCANNED_WORDS; ++i) {
       const Address slot = stack_pointer_ + i * 8;
-      if (framed && slot >= framed->slot) break;
-      if (!window_.read(slot)) break;
+      if (framed && slot >= framed->slot) return;
       const auto candidate = candidate_at(slot);
-      if (!candidate || !reaches(candidate->target, pc_, is_exact_)) continue;
-      if (!best || candidate->target > best->target) best = candidate;
+      if (!candidate) continue;
+      if (candidate->evidence == Evidence::SIGNAL) {
+        signal_ = candidate;
+        return;
+      }
+      if (candidate->evidence == Evidence::PROVEN && (!proven_ || candidate->entry > proven_->entry))
+        proven_ = candidate;
+      if (candidate->evidence == Evidence::INDIRECT && !likely_ && i < LIKELY_WORDS &&
+          tools_.rows.find(candidate->return_address, false).kind != UnwindRow::Kind::NONE) {
+        likely_ = candidate;
+      }
+      if (!anchor_ && is_outermost_code(candidate->return_address)) anchor_ = candidate;
     }
-    if (!best) return std::nullopt;
-    if (framed && best->slot == framed->slot) return by_frame_pointer(*framed);
-    GuessedCaller result{FoundBy::SCAN, best->slot + 8, caller_at(*best, registers_, CALLEE_SAVED), true};
-    undo_pushes(snapshot_, *best, pc_, result.caller, window_);
+  }
+
+  GuessedCaller by_scan(const Candidate& candidate, std::uint32_t kept, bool is_proven) const {
+    return {FoundBy::SCAN, candidate.slot + 8, caller_at(candidate, registers_, kept), is_proven};
+  }
+
+  GuessedCaller by_proof(const Candidate& candidate, const std::optional<Candidate>& framed) const {
+    if (framed && candidate.slot == framed->slot) return by_frame_pointer(*framed);
+    GuessedCaller result = by_scan(candidate, CALLEE_SAVED, true);
+    undo_pushes(tools_, candidate, pc_, result.caller);
     return result;
   }
 
-  GuessedCaller by_frame_pointer(const Candidate& framed) {
+  GuessedCaller by_frame_pointer(const Candidate& framed) const {
     // Other registers that callees keep lie somewhere in the frame; where, nobody says.
     FrameRegisters caller = caller_at(framed, registers_, 0);
-    if (const auto saved = window_.read(framed.slot - 8)) caller.set(Registers::RBP, *saved);
-    return {FoundBy::FRAME_POINTER, framed.slot + 8, caller, reaches(framed.target, pc_, is_exact_)};
+    if (const auto saved = tools_.window.read(framed.slot - 8)) caller.set(Registers::RBP, *saved);
+    return {FoundBy::FRAME_POINTER, framed.slot + 8, caller, framed.evidence == Evidence::PROVEN};
   }
 
-  std::optional<GuessedCaller> likely() {
-    for (std::size_t i = 0; i < LIKELY_WORDS; ++i) {
-      const auto candidate = candidate_at(stack_pointer_ + i * 8);
-      if (!candidate) continue;
-      if (rows_.find(candidate->return_address, false).kind == UnwindRow::Kind::NONE) continue;
-      return GuessedCaller{FoundBy::SCAN, candidate->slot + 8, caller_at(*candidate, registers_, 0), false};
-    }
-    return std::nullopt;
-  }
-
-  const Snapshot& snapshot_;
+  const GuessTools& tools_;
   const FrameRegisters& registers_;
   const bool is_exact_;
-  StackWindow& window_;
-  LocalRows& rows_;
-  Address pc_;
-  Address stack_pointer_;
+  const Address pc_;
+  const Address place_;  // inside the call that left the frame, or the exact pc
+  const Address stack_pointer_;
+  std::optional<Address> function_start_;
+  std::optional<Candidate> proven_, signal_, likely_, anchor_;
 };
 
 }  // namespace
 
-Guess guess_caller(const Snapshot& snapshot, const FrameRegisters& registers, bool is_exact,
-                   bool may_be_unproven, StackWindow& window, LocalRows& rows) {
-  return Guesser(snapshot, registers, is_exact, window, rows).guess(may_be_unproven);
+Guess guess_caller(const GuessTools& tools, const FrameRegisters& registers, bool is_exact,
+                   bool may_be_unproven) {
+  return Guesser(tools, registers, is_exact).guess(may_be_unproven);
 }
 
 }  // namespace standstill

@@ -16,8 +16,8 @@ constexpr unsigned UNPROVEN_LIMIT = 8;  // guesses without proof in one stack
 
 class Walk {
  public:
-  Walk(const Snapshot& snapshot, const Registers& registers, LocalRows& rows)
-      : snapshot_(snapshot), rows_(rows), window_(snapshot.memory), registers_(registers) {
+  Walk(const WalkTools& tools, const Registers& registers)
+      : tools_(tools), window_(tools.snapshot.memory), registers_(registers) {
     frame_.pc = registers.pc();
     frame_.found_by = FoundBy::REGISTERS;
     frame_.is_exact = true;
@@ -26,7 +26,7 @@ class Walk {
   // Completes the current frame: its CFA, and whether it is a signal frame. Returns why it is the last one,
   // or nothing when there is a caller, which advance() goes to.
   std::optional<StackEnd> find_caller() {
-    const UnwindRow& row = rows_.find(frame_.pc, frame_.is_exact);
+    const UnwindRow& row = tools_.rows.find(frame_.pc, frame_.is_exact);
     if (row.kind == UnwindRow::Kind::NONE) return guess();
     Step step = step_by_row(row, registers_, window_);
     frame_.is_signal_frame = row.is_signal_frame;
@@ -55,8 +55,8 @@ class Walk {
 
  private:
   std::optional<StackEnd> guess() {
-    const Guess guessed =
-        guess_caller(snapshot_, registers_, frame_.is_exact, unproven_ < UNPROVEN_LIMIT, window_, rows_);
+    const GuessTools tools{tools_.snapshot, tools_.functions, tools_.rows, window_};
+    const Guess guessed = guess_caller(tools, registers_, frame_.is_exact, unproven_ < UNPROVEN_LIMIT);
     if (guessed.is_outermost) return StackEnd::OUTERMOST;
     if (!guessed.caller) {
       return window_.read(registers_.stack_pointer()) ? StackEnd::NO_RULE : StackEnd::UNREADABLE_STACK;
@@ -77,12 +77,11 @@ class Walk {
   // was changed.
   bool may_leap_to(Address cfa) {
     if (++leaps_ > LEAP_LIMIT) return false;
-    return frame_.is_signal_frame ||
-           snapshot_.memory.pieces().find(cfa) != snapshot_.memory.pieces().find(registers_.stack_pointer());
+    const auto& pieces = tools_.snapshot.memory.pieces();
+    return frame_.is_signal_frame || pieces.find(cfa) != pieces.find(registers_.stack_pointer());
   }
 
-  const Snapshot& snapshot_;
-  LocalRows& rows_;
+  const WalkTools& tools_;
   StackWindow window_;
   Frame frame_;
   FrameRegisters registers_;
@@ -94,10 +93,10 @@ class Walk {
 
 }  // namespace
 
-void walk_stack(const Snapshot& snapshot, const Registers& registers, std::size_t limit, LocalRows& rows,
-                Stack& stack, std::vector<FrameRegisters>* registers_of_frames) {
+void walk_stack(const WalkTools& tools, const Registers& registers, std::size_t limit, Stack& stack,
+                std::vector<FrameRegisters>* registers_of_frames) {
   stack.frames.clear();
-  Walk walk(snapshot, registers, rows);
+  Walk walk(tools, registers);
   for (;; walk.advance()) {
     const auto end = walk.find_caller();
     stack.frames.push_back(walk.frame());

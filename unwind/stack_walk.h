@@ -4,6 +4,7 @@
 
 #include "coredump/snapshot.h"
 #include "unwind/frame_registers.h"
+#include "unwind/function_starts.h"
 #include "unwind/row_cache.h"
 #include "unwind/stack.h"
 
@@ -12,10 +13,16 @@
 
 namespace standstill {
 
+// What a walk works on.
+struct WalkTools {
+  const Snapshot& snapshot;
+  const FunctionStarts& functions;
+  LocalRows& rows;  // of the calling thread
+};
+
 // At most `limit` frames. `registers_of_frames` receives the registers of each frame, where it is not null.
-// `rows` belongs to the calling thread. `stack.frames` is cleared first and keeps its capacity, so that one
-// Stack can serve many walks.
-void walk_stack(const Snapshot& snapshot, const Registers& registers, std::size_t limit, LocalRows& rows,
-                Stack& stack, std::vector<FrameRegisters>* registers_of_frames);
+// `stack.frames` is cleared first and keeps its capacity, so that one Stack can serve many walks.
+void walk_stack(const WalkTools& tools, const Registers& registers, std::size_t limit, Stack& stack,
+                std::vector<FrameRegisters>* registers_of_frames);
 
 }  // namespace standstill

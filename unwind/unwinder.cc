@@ -29,10 +29,11 @@ std::size_t limit_of(const UnwindOptions& options) {
 }  // namespace
 
 struct Unwinder::State {
-  State(const Snapshot& s, const FindDebugImage& find) : snapshot(s), rows(s, find) {}
+  State(const Snapshot& s, const FindDebugImage& find) : snapshot(s), rows(s, find), functions(s) {}
 
   const Snapshot& snapshot;
   RowCache rows;
+  FunctionStarts functions;
 };
 
 Unwinder::Unwinder(const Snapshot& snapshot, FindDebugImage find_debug_image)
@@ -43,7 +44,7 @@ Unwinder::~Unwinder() = default;
 Stack Unwinder::unwind(const Registers& registers, const UnwindOptions& options) const {
   Stack stack;
   LocalRows rows(state_->rows);
-  walk_stack(state_->snapshot, registers, limit_of(options), rows, stack, nullptr);
+  walk_stack({state_->snapshot, state_->functions, rows}, registers, limit_of(options), stack, nullptr);
   return stack;
 }
 
@@ -51,7 +52,8 @@ StackWithRegisters Unwinder::unwind_with_registers(const Registers& registers,
                                                    const UnwindOptions& options) const {
   StackWithRegisters result;
   LocalRows rows(state_->rows);
-  walk_stack(state_->snapshot, registers, limit_of(options), rows, result.stack, &result.registers);
+  walk_stack({state_->snapshot, state_->functions, rows}, registers, limit_of(options), result.stack,
+             &result.registers);
   return result;
 }
 
@@ -73,7 +75,8 @@ UnwoundThreads Unwinder::unwind_threads(const UnwindOptions& options) const {
         limit = FRAME_LIMIT_PAST_TOTAL;
         cut.fetch_add(1, std::memory_order_relaxed);
       }
-      walk_stack(state_->snapshot, threads[i].registers, limit, worker.rows, worker.stack, nullptr);
+      walk_stack({state_->snapshot, state_->functions, worker.rows}, threads[i].registers, limit,
+                 worker.stack, nullptr);
       result.stacks[i] = worker.stack;
       total.fetch_add(worker.stack.frames.size(), std::memory_order_relaxed);
     }
