@@ -1,0 +1,107 @@
+#include "waits/blocked_thread.h"
+
+#include <fmt/format.h>
+
+namespace standstill {
+namespace {
+
+// glibc sysdeps/unix/sysv/linux/x86_64/syscall.S: the arguments move up by one, then the instruction.
+constexpr std::uint8_t GLIBC_SYSCALL_FUNCTION[] = {0x48, 0x89, 0xf8, 0x48, 0x89, 0xf7, 0x48, 0x89, 0xd6,
+                                                   0x48, 0x89, 0xca, 0x4d, 0x89, 0xc2, 0x4d, 0x89, 0xc8,
+                                                   0x4c, 0x8b, 0x4c, 0x24, 0x08, 0x0f, 0x05};
+
+constexpr int RESTART_SYSCALL = 219;
+
+bool is_syscall_function(const Snapshot& snapshot, Address pc) {
+  std::array<std::uint8_t, sizeof GLIBC_SYSCALL_FUNCTION> code{};
+  return snapshot.memory.copy(pc - code.size(), code) &&
+         std::memcmp(code.data(), GLIBC_SYSCALL_FUNCTION, code.size()) == 0;
+}
+
+}  // namespace
+
+Window::Window(const MemoryView& memory, Address center) {
+  const std::uint64_t below = std::min<std::uint64_t>(REACH, center.value());
+  // Nearly always one piece holds it all.
+  const Bytes whole = memory.bytes_at(center - below);
+  if (whole.size() >= below + REACH) {
+    std::memcpy(bytes_.data(), whole.data(), below + REACH);
+    first_ = -static_cast<std::int64_t>(below);
+    size_ = static_cast<std::int64_t>(below) + REACH;
+    return;
+  }
+  // At the edge of a mapping: what lies from the center on, without what lies before.
+  const Bytes rest = clipped(memory.bytes_at(center), 0, REACH);
+  if (!rest.empty()) std::memcpy(bytes_.data(), rest.data(), rest.size());
+  first_ = 0;
+  size_ = static_cast<std::int64_t>(rest.size());
+  // An object that starts its mapping, or ends it: take as much before the center as there is.
+  for (std::uint64_t step = 8; step <= below; step += 8) {
+    const Bytes before = memory.bytes_at(center - step);
+    if (before.size() < step) break;
+    if (before.size() >= step + rest.size()) {
+      std::memcpy(bytes_.data(), before.data(), step + rest.size());
+      first_ = -static_cast<std::int64_t>(step);
+      size_ = static_cast<std::int64_t>(step + rest.size());
+    }
+  }
+}
+
+int effective_system_call(const Snapshot& snapshot, const Thread& thread) {
+  const Registers& registers = thread.registers;
+  if (!registers.in_system_call()) return -1;
+  if (registers.system_call != RESTART_SYSCALL)
+    return static_cast<int>(std::min<std::int64_t>(registers.system_call, 1 << 20));
+  // mov $number,%eax; syscall  =  b8 NN NN NN NN 0f 05
+  std::array<std::uint8_t, 7> code{};
+  if (snapshot.memory.copy(registers.pc() - code.size(), code) && code[0] == 0xb8 && code[5] == 0x0f &&
+      code[6] == 0x05) {
+    std::uint32_t number = 0;
+    std::memcpy(&number, code.data() + 1, 4);
+    if (number < 1024) return static_cast<int>(number);
+  }
+  return RESTART_SYSCALL;
+}
+
+FutexCall read_futex_call(const Snapshot& snapshot, const Thread& thread, const StackNames& names) {
+  constexpr std::uint64_t PRIVATE_FLAG = 128, CLOCK_REALTIME_FLAG = 256;
+  const Registers& registers = thread.registers;
+  FutexCall call;
+  call.word = Address(registers.system_call_argument(0));
+  const std::uint64_t operation = registers.system_call_argument(1);
+  call.operation = static_cast<unsigned>(operation & 0x7f);
+  call.is_private = operation & PRIVATE_FLAG;
+  call.is_realtime = operation & CLOCK_REALTIME_FLAG;
+  call.value = static_cast<std::uint32_t>(registers.system_call_argument(2));
+  call.timeout = Address(registers.system_call_argument(3));
+  call.by_syscall_function = is_syscall_function(snapshot, registers.pc()) ||
+                             (!names.entries().empty() && names.entries().front().frame == 0 &&
+                              names.entries().front().function == "syscall");
+  call.around = Window(snapshot.memory, call.word);
+  call.current = call.around.u32(0);
+  return call;
+}
+
+std::string duration_at(const MemoryView& memory, Address timespec) {
+  const auto seconds = memory.read<std::int64_t>(timespec);
+  const auto nanoseconds = memory.read<std::int64_t>(timespec + 8);
+  if (!seconds || !nanoseconds || *seconds < 0 || *nanoseconds < 0 || *nanoseconds >= 1'000'000'000)
+    return {};
+  if (*nanoseconds == 0) return fmt::format("{} s", *seconds);
+  return fmt::format("{:.3f} s", static_cast<double>(*seconds) + static_cast<double>(*nanoseconds) / 1e9);
+}
+
+Bytes live_stack(const Snapshot& snapshot, const Thread& thread, const Stack& stack, std::uint64_t limit) {
+  const Address start = thread.registers.stack_pointer();
+  std::uint64_t size = limit;
+  for (auto frame = stack.frames.rbegin(); frame != stack.frames.rend(); ++frame) {
+    if (!frame->cfa) continue;
+    // A stack on another mapping (a signal handler's) ends lower or elsewhere: then only what the limit
+    // allows.
+    if (frame->cfa > start && frame->cfa - start < size) size = frame->cfa - start;
+    break;
+  }
+  return clipped(snapshot.memory.bytes_at(start), 0, size);
+}
+
+}  // namespace standstill

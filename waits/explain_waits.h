@@ -1,0 +1,27 @@
+// For each thread what it waits for, and for each thing waited for who holds it.
+#pragma once
+
+#include "base/error.h"
+#include "coredump/snapshot.h"
+#include "unwind/stack.h"
+#include "unwind/stack_group.h"
+#include "waits/stack_names.h"
+#include "waits/wait_state.h"
+
+#include <span>
+#include <vector>
+
+namespace standstill {
+
+struct WaitTable {
+  std::vector<WaitState> states;    // one for each of snapshot.threads
+  std::vector<Resource> resources;  // in the order in which threads name them
+  std::vector<Note> notes;
+};
+
+// `stacks` has one stack for each thread, `groups` groups them (StackGroup::members are thread indices).
+// `names` may be empty. Holders are those that owner fields name; find_probable_holders adds others.
+WaitTable explain_waits(const Snapshot& snapshot, std::span<const Stack> stacks,
+                        std::span<const StackGroup> groups, const NamedAddresses& names);
+
+}  // namespace standstill

@@ -1,0 +1,60 @@
+// pthread_join, std::thread::join, Rust's JoinHandle::join: the kernel clears a word in the thread control
+// block of a thread that ends, and the joiner waits for that word. So the address names the thread.
+//
+//     // glibc: the word is struct pthread.tid, +720 (2.11..2.42), waited for with the tid as value
+//     // musl 1.1.20..1.2.5 src/internal/pthread_impl.h: detach_state, +56, waited for with value 2
+//     (DT_JOINABLE)
+#include "waits/kinds/futex_calls.h"
+#include "waits/owner.h"
+#include "waits/wait_kind.h"
+
+namespace standstill {
+namespace {
+
+// Where the word lies is a little different in other builds of glibc; its value is the tid in all of them.
+constexpr std::uint64_t REACH = 2304, MUSL_DETACH_STATE = 56;
+constexpr std::uint32_t MUSL_JOINABLE = 2;
+
+std::optional<Recognition> recognise(const BlockedThread& blocked) {
+  const FutexCall& futex = *blocked.futex;
+  if (futex.by_syscall_function || !futex.is_wait()) return std::nullopt;
+  const auto block = blocked.threads.control_block_below(futex.word, REACH);
+  Recognition found;
+  found.word = WaitWord::JOIN;
+  found.what = "end of a thread";
+  found.has_deadline = static_cast<bool>(futex.timeout);
+  found.object = futex.word;
+  const bool named = blocked.names.mentions("pthread_join") || blocked.names.mentions("clockjoin");
+  const auto target = blocked.threads.by_tid(futex.value);
+  if (block && target == block->first && !futex.is_private) {
+    found.sureness = sureness::POINTER + 5;
+  } else if (block && blocked.threads.c_library() == CLibrary::MUSL && block->second == MUSL_DETACH_STATE &&
+             futex.value == MUSL_JOINABLE) {
+    found.sureness = sureness::POINTER + 5;
+  } else if (named && !futex.is_private && ThreadDirectory::is_plausible_tid(futex.value)) {
+    found.sureness = sureness::SHAPE + sureness::NAMED;  // it has ended, or the dump lacks it
+  } else {
+    return std::nullopt;
+  }
+  return found;
+}
+
+void inspect(const ObjectView& object, Resource& resource) {
+  resource.is_held_by_threads = true;
+  if (const auto block = object.threads.control_block_below(object.address, REACH)) {
+    resource.holders.push_back({.thread = block->first,
+                                .certainty = Certainty::CERTAIN,
+                                .evidence = "the thread that is joined",
+                                .frame = {}});
+    resource.what = "end of thread " + std::to_string(object.snapshot.threads[block->first].tid);
+  } else {
+    resource.detail = "a thread that is no longer there";
+  }
+}
+
+}  // namespace
+
+extern const WaitKind pthread_join_kind = {
+    .name = "join", .system_calls = FUTEX_CALLS, .recognise = recognise, .inspect = inspect};
+
+}  // namespace standstill

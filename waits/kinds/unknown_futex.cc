@@ -1,0 +1,42 @@
+// A wait on memory that no other kind knows: the word's address and value are all there is to say. A lock of
+// the C library itself (0, 1, 2 and nothing around it) is told from others by who made the call.
+#include "waits/kinds/futex_calls.h"
+#include "waits/owner.h"
+#include "waits/wait_kind.h"
+
+#include <fmt/format.h>
+
+namespace standstill {
+namespace {
+
+std::optional<Recognition> recognise(const BlockedThread& blocked) {
+  const FutexCall& futex = *blocked.futex;
+  Recognition found;
+  found.sureness = 1;
+  found.object = futex.word;
+  found.has_deadline = static_cast<bool>(futex.timeout);
+  if (futex.is_priority_inheriting()) {
+    found.word = WaitWord::MUTEX;
+    found.what = "priority-inheriting lock";
+    return found;
+  }
+  found.word = WaitWord::FUTEX;
+  found.what = "futex";
+  if (!futex.by_syscall_function && futex.operation == FutexCall::WAIT && futex.value == 2 &&
+      !futex.timeout && blocked.threads.c_library() == CLibrary::GLIBC) {
+    found.word = WaitWord::MUTEX;
+    found.what = "lock inside the C library";
+  }
+  found.detail = fmt::format("while the word is {:#x}", futex.value);
+  if (futex.current && *futex.current != futex.value)
+    found.detail += fmt::format(", now {:#x}", *futex.current);
+  if (!futex.current) found.detail += "; its memory is not in the dump";
+  return found;
+}
+
+}  // namespace
+
+extern const WaitKind unknown_futex_kind = {
+    .name = "futex", .system_calls = FUTEX_CALLS, .recognise = recognise, .inspect = nullptr};
+
+}  // namespace standstill

@@ -1,0 +1,75 @@
+#include "waits/thread_directory.h"
+
+#include <algorithm>
+
+namespace standstill {
+namespace {
+
+// glibc 2.11..2.42 nptl/descr.h, struct pthread (x86-64), which starts with tcbhead_t:
+//   +0    tcb      its own address
+//   +16   self     its own address
+//   +720  tid
+constexpr std::uint64_t GLIBC_SELF = 16, GLIBC_TID = 720;
+// musl 1.1.20..1.2.5 src/internal/pthread_impl.h, struct pthread:
+//   +0    self     its own address
+//   +48   tid
+constexpr std::uint64_t MUSL_TID = 48;
+
+}  // namespace
+
+ThreadDirectory::ThreadDirectory(const Snapshot& snapshot)
+    : pid_(snapshot.process.pid), parent_pid_(snapshot.process.parent_pid) {
+  const std::vector<Thread>& threads = snapshot.threads;
+  std::vector<std::uint32_t> inner(threads.size(), 0);
+  std::size_t same = 0, known = 0, glibc = 0, musl = 0;
+  for (ThreadIndex i = 0; i < threads.size(); ++i) {
+    const Address block(threads[i].registers.thread_pointer);
+    if (!block) continue;
+    by_control_block_.emplace_back(block, i);
+    if (snapshot.memory.read_address(block) != block) continue;
+    if (snapshot.memory.read_address(block + GLIBC_SELF) == block) {
+      ++glibc;
+      inner[i] = snapshot.memory.read<std::uint32_t>(block + GLIBC_TID).value_or(0);
+    } else {
+      ++musl;
+      inner[i] = snapshot.memory.read<std::uint32_t>(block + MUSL_TID).value_or(0);
+    }
+    if (!is_plausible_tid(inner[i])) inner[i] = 0;
+    known += inner[i] != 0;
+    same += inner[i] == static_cast<std::uint32_t>(threads[i].tid);
+  }
+  if (glibc + musl > 0) c_library_ = glibc >= musl ? CLibrary::GLIBC : CLibrary::MUSL;
+  // The numbers in memory win only when they are another numbering altogether: a single thread that differs
+  // is a damaged block, or a layout we do not know.
+  const bool other_numbering = same == 0 && known > 0 && known == threads.size();
+  for (ThreadIndex i = 0; i < threads.size(); ++i) {
+    by_tid_.emplace_back(other_numbering ? inner[i] : static_cast<std::uint64_t>(threads[i].tid), i);
+    if (other_numbering && threads[i].tid == pid_) pid_ = static_cast<int>(inner[i]);
+  }
+  std::sort(by_tid_.begin(), by_tid_.end());
+  std::sort(by_control_block_.begin(), by_control_block_.end());
+}
+
+std::optional<ThreadIndex> ThreadDirectory::by_tid(std::uint64_t tid) const {
+  const auto found = std::lower_bound(by_tid_.begin(), by_tid_.end(), std::pair(tid, ThreadIndex{0}));
+  if (found == by_tid_.end() || found->first != tid) return std::nullopt;
+  return found->second;
+}
+
+std::optional<ThreadIndex> ThreadDirectory::by_control_block(Address address) const {
+  const auto found = control_block_below(address, 0);
+  return found ? std::optional(found->first) : std::nullopt;
+}
+
+std::optional<std::pair<ThreadIndex, std::uint64_t>> ThreadDirectory::control_block_below(
+    Address address, std::uint64_t reach) const {
+  const auto next = std::upper_bound(by_control_block_.begin(), by_control_block_.end(), address,
+                                     [](Address a, const auto& entry) { return a < entry.first; });
+  if (next == by_control_block_.begin()) return std::nullopt;
+  const auto& [block, thread] = *std::prev(next);
+  const std::uint64_t distance = address - block;
+  if (distance > reach) return std::nullopt;
+  return std::pair(thread, distance);
+}
+
+}  // namespace standstill
