@@ -21,11 +21,13 @@ struct Options {
   bool verbose = false;
   bool use_cache = true;
   std::size_t max_frames = 0;
-  int debug = 1;                 // stacks, heap
-  bool as_goroutines = false;    // stacks --debug 2
-  std::string profile;           // pprof
-  bool per_task = false;         // pprof
-  bool exit_code = false;        // --exit-code
+  int debug = 1;                     // stacks, heap
+  bool as_goroutines = false;        // stacks --debug 2
+  std::string profile;               // pprof
+  bool per_task = false;             // pprof
+  bool exit_code = false;            // --exit-code
+  bool inspect_all_modules = false;  // info: also those that stand in no stack
+  std::string shell;                 // completion
 };
 
 }  // namespace standstill

@@ -1,0 +1,57 @@
+// `standstill [report] TARGET`: why it is stuck.
+#include "cli/command.h"
+#include "cli/option_table.h"
+#include "cli/run.h"
+
+#include <algorithm>
+
+namespace standstill {
+
+namespace {
+
+constexpr std::size_t GROUPS_IN_FULL = 25;  // more of them follow in a line each
+
+std::vector<std::string> format_names() {
+  std::vector<std::string> names;
+  for (const Format* format : all_formats()) names.emplace_back(format->name);
+  std::ranges::partition(names, [](const std::string& name) { return name == "text"; });  // the default first
+  return names;
+}
+
+void add_options(CLI::App& app, Options& options) {
+  add_target_options(app, options);
+  add_format_option(app, options, format_names());
+  add_frame_limit_option(app, options);
+}
+
+int run(const Options& options) {
+  const auto formats = all_formats();
+  const Format& format =
+      **std::ranges::find_if(formats, [&](const Format* one) { return one->name == options.format; });
+  return investigate_and_print(options, Contents::TEXT_WITH_NOTES,
+                               [&](const Findings& findings, RenderOptions render) {
+                                 if (!options.verbose) render.max_groups = GROUPS_IN_FULL;
+                                 return format.render(findings, render);
+                               });
+}
+
+}  // namespace
+
+extern const Command report_command;
+const Command report_command{
+    .name = "report",
+    .order = 1,
+    .summary = "what the process is, and where its threads stand",
+    .examples =
+        "  a hung process, looked at through a core of it\n"
+        "      gcore -o /tmp/hung 4242 && standstill /tmp/hung.4242\n"
+        "  a core from another machine, whose files are under ./root\n"
+        "      standstill --sysroot ./root core.zst\n"
+        "  the same for programs\n"
+        "      standstill --format json core | jq .verdict.headline\n",
+    .is_default = true,
+    .add_options = add_options,
+    .run = run,
+};
+
+}  // namespace standstill

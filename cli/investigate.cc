@@ -1,0 +1,72 @@
+#include "cli/investigate.h"
+
+#include "cli/progress.h"
+#include "cli/records.h"
+#include "cli/target.h"
+#include "reports/headline.h"
+#include "symbolize/symbolizer.h"
+#include "unwind/stack_group.h"
+#include "unwind/unwinder.h"
+
+#include <iterator>
+#include <utility>
+
+namespace standstill {
+
+namespace {
+
+SymbolizerOptions symbolizer_options(const Options& options, Progress& progress) {
+  SymbolizerOptions symbols;
+  symbols.debug_dirs = options.debug_dirs;
+  symbols.sysroot = options.sysroot;
+  symbols.debuginfod = options.debuginfod == "on"    ? Debuginfod::ON
+                       : options.debuginfod == "off" ? Debuginfod::OFF
+                                                     : Debuginfod::AUTO;
+  symbols.use_cache = options.use_cache;
+  symbols.progress = progress.callback();
+  return symbols;
+}
+
+void append(std::vector<Note>& notes, std::vector<Note> more) {
+  notes.insert(notes.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+}  // namespace
+
+Result<Findings> investigate(const Options& options) {
+  if (options.tasks == "goroutines")
+    return failure("this version reads no goroutines yet", "see the threads with: --tasks threads");
+  Progress progress(options.quiet);
+
+  // The picture of the process; from here on nothing is read from it anew.
+  Result<Snapshot> snapshot = take_picture(options, progress);
+  if (!snapshot) return std::unexpected(std::move(snapshot).error());
+
+  // Stacks by raw addresses, equal ones counted once.
+  Symbolizer symbolizer(*snapshot, symbolizer_options(options, progress));
+  UnwoundThreads threads = unwind_threads(*snapshot, symbolizer, {.max_frames = options.max_frames});
+  const std::vector<StackGroup> groups = group_stacks(threads.stacks);
+
+  // Names, once for each distinct address; from here on no stack is added.
+  NamedAddresses names;
+  names.addresses = distinct_lookup_addresses(groups);
+  names.locations = symbolizer.locate(names.addresses);
+
+  // What was found, in plain values.
+  Findings findings;
+  findings.target = to_target_record(*snapshot);
+  findings.tasks = to_task_records(*snapshot, threads.stacks);
+  for (const StackGroup& group : groups) {
+    for (const std::uint32_t member : group.members)
+      findings.tasks.at(member).group = static_cast<std::uint32_t>(findings.groups.size());
+    findings.groups.push_back(to_group_record(group, names, *snapshot));
+  }
+  findings.modules = to_module_records(*snapshot, symbolizer, names, options.inspect_all_modules);
+  append(findings.notes, std::move(snapshot->notes));
+  append(findings.notes, std::move(threads.notes));
+  append(findings.notes, symbolizer.notes());
+  findings.headline = headline_of_stacks(findings);
+  return findings;
+}
+
+}  // namespace standstill

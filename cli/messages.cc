@@ -1,0 +1,36 @@
+#include "cli/messages.h"
+
+#include "cli/terminal.h"
+#include "reports/printable.h"
+#include "reports/target_text.h"
+
+#include <cstdio>
+#include <string>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace standstill {
+
+namespace {
+
+void print_to_standard_error(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+
+}  // namespace
+
+void print_error(const Error& error) {
+  std::string text = fmt::format("standstill: {}\n", printable(error.message));
+  if (!error.hint.empty()) text += fmt::format("hint: {}\n", printable(error.hint));
+  print_to_standard_error(text);
+}
+
+void print_notes(const Findings& findings, const Options& options) {
+  if (options.quiet) return;
+  const RenderOptions render{.color = use_color(options.color, STDERR_FILENO),
+                             .width = terminal_width(STDERR_FILENO),
+                             .max_groups = 0};
+  print_to_standard_error(
+      to_notes_text(findings, render, options.verbose ? Severity::INFO : Severity::WARNING));
+}
+
+}  // namespace standstill

@@ -1,0 +1,17 @@
+// What goes to standard error: errors with their hints, and warnings.
+#pragma once
+
+#include "base/error.h"
+#include "cli/options.h"
+#include "reports/findings.h"
+
+namespace standstill {
+
+// "standstill: hung.core: not a core file" and on the next line "hint: ...".
+void print_error(const Error& error);
+
+// What could not be seen, for commands whose answer has no room for it: warnings, and with --verbose also
+// information. Nothing with --quiet.
+void print_notes(const Findings& findings, const Options& options);
+
+}  // namespace standstill

@@ -1,0 +1,36 @@
+// From what the rooms below found to the plain values of Findings. Nothing is concluded here; it is put into
+// other words.
+#pragma once
+
+#include "coredump/snapshot.h"
+#include "reports/findings.h"
+#include "symbolize/symbolizer.h"
+#include "unwind/stack_group.h"
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace standstill {
+
+TargetRecord to_target_record(const Snapshot& snapshot);
+
+// One for each thread, in the order of the dump; `stacks` are theirs.
+std::vector<TaskRecord> to_task_records(const Snapshot& snapshot, std::span<const Stack> stacks);
+
+// The distinct addresses of all groups, ascending, and what stands at each.
+struct NamedAddresses {
+  std::vector<Address> addresses;
+  std::vector<Location> locations;
+
+  const Location& at(Address address) const;  // one of `addresses`
+};
+
+GroupRecord to_group_record(const StackGroup& group, const NamedAddresses& names, const Snapshot& snapshot);
+
+// One for each module. Debug files are looked for only where a module stands in a stack, unless
+// `inspect_all`.
+std::vector<ModuleRecord> to_module_records(const Snapshot& snapshot, const Symbolizer& symbolizer,
+                                            const NamedAddresses& names, bool inspect_all);
+
+}  // namespace standstill

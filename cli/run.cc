@@ -1,0 +1,40 @@
+#include "cli/run.h"
+
+#include "cli/exit_status.h"
+#include "cli/investigate.h"
+#include "cli/messages.h"
+#include "cli/output.h"
+#include "cli/terminal.h"
+
+#include <fmt/format.h>
+
+namespace standstill {
+
+namespace {
+
+int give_up(const Error& error) {
+  print_error(error);
+  return EXIT_NOT_DONE;
+}
+
+}  // namespace
+
+int investigate_and_print(const Options& options, Contents contents, const Printer& print) {
+  Result<Output> output = Output::open(options.output);
+  if (!output) return give_up(output.error());
+  if (contents == Contents::BINARY && is_terminal(output->descriptor()))
+    return give_up(
+        {"the profile is a binary file, which a terminal cannot show", "name a file with: -o threads.pb.gz"});
+
+  const Result<Findings> findings = investigate(options);
+  if (!findings) return give_up(findings.error());
+
+  const RenderOptions render{.color = use_color(options.color, output->descriptor()),
+                             .width = terminal_width(output->descriptor()),
+                             .max_groups = 0};
+  if (contents != Contents::TEXT_WITH_NOTES) print_notes(*findings, options);
+  const Result<void> written = output->write(print(*findings, render));
+  return written ? EXIT_DONE : give_up(written.error());
+}
+
+}  // namespace standstill

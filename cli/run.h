@@ -1,0 +1,25 @@
+// What every command that looks at a process does around its own part: open the output, investigate, print.
+#pragma once
+
+#include "cli/options.h"
+#include "reports/findings.h"
+#include "reports/format.h"
+
+#include <functional>
+#include <string>
+
+namespace standstill {
+
+// Colour, width as they suit where the answer goes.
+using Printer = std::function<std::string(const Findings&, const RenderOptions&)>;
+
+enum class Contents {
+  TEXT_WITH_NOTES,  // says itself what could not be seen
+  TEXT,             // warnings go to standard error
+  BINARY,           // likewise, and never to a terminal
+};
+
+// Returns the exit status; errors have been printed.
+int investigate_and_print(const Options& options, Contents contents, const Printer& print);
+
+}  // namespace standstill
