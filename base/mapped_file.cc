@@ -17,8 +17,9 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& pa
   if (descriptor < 0) {
     const int code = errno;
     return failure(fmt::format("{}: {}", path, std::strerror(code)),
-                   code == EACCES ? "run as the file's owner or as root, or copy the file to where you may read it"
-                                  : "");
+                   code == EACCES
+                       ? "run as the file's owner or as root, or copy the file to where you may read it"
+                       : "");
   }
   auto file = from_descriptor(descriptor, path, access);
   ::close(descriptor);
@@ -27,7 +28,7 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& pa
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::from_descriptor(int descriptor, const std::string& path,
                                                                       Access access) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(descriptor, &status) != 0) return failure(fmt::format("{}: {}", path, std::strerror(errno)));
   if (S_ISDIR(status.st_mode)) return failure(fmt::format("{}: is a directory, not a file", path));
   if (!S_ISREG(status.st_mode)) return failure(fmt::format("{}: is not a regular file", path));
@@ -49,6 +50,17 @@ std::shared_ptr<const MappedFile> MappedFile::from_memory(std::vector<std::uint8
   file->owned_ = std::move(bytes);
   file->bytes_ = file->owned_;
   return file;
+}
+
+void MappedFile::drop_pages(Bytes part) const {
+  // Memory of our own would be lost, not brought back.
+  if (mapping_ == nullptr || part.data() < bytes_.data() || part.size() > bytes_.size()) return;
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const auto offset = static_cast<std::uint64_t>(part.data() - bytes_.data());
+  if (offset > bytes_.size() - part.size()) return;
+  const std::uint64_t first = (offset + page - 1) / page * page;
+  const std::uint64_t end = (offset + part.size()) / page * page;
+  if (first < end) ::madvise(static_cast<std::uint8_t*>(mapping_) + first, end - first, MADV_DONTNEED);
 }
 
 MappedFile::~MappedFile() {

@@ -1,13 +1,13 @@
-// The bytes of a file, mapped read-only, or bytes that we made ourselves (decompressed input). Both look alike to
-// readers and live as long as the object.
+// The bytes of a file, mapped read-only, or bytes that we made ourselves (decompressed input). Both look
+// alike to readers and live as long as the object.
 #pragma once
+
+#include "base/bytes.h"
+#include "base/error.h"
 
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "base/bytes.h"
-#include "base/error.h"
 
 namespace standstill {
 
@@ -19,7 +19,8 @@ class MappedFile {
   };
 
   // Errors name the path and the reason (no such file, no permission, a directory).
-  static Result<std::shared_ptr<const MappedFile>> open(const std::string& path, Access access = Access::NORMAL);
+  static Result<std::shared_ptr<const MappedFile>> open(const std::string& path,
+                                                        Access access = Access::NORMAL);
   // Maps an open descriptor; `path` serves messages only. The descriptor stays the caller's.
   static Result<std::shared_ptr<const MappedFile>> from_descriptor(int descriptor, const std::string& path,
                                                                    Access access = Access::NORMAL);
@@ -30,6 +31,9 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   Bytes bytes() const { return bytes_; }
+  // Takes the pages that lie wholly inside `part` of bytes() out of our memory; the next read brings them
+  // back. For readers that walk through much and keep little: pages once touched count as the process's own.
+  void drop_pages(Bytes part) const;
   const std::string& path() const { return path_; }
 
  private:

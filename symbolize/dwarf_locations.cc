@@ -111,6 +111,13 @@ bool locate_in_unit(const DwarfFile& file, const UnitWork& work, std::span<const
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     out[work.indices[i]] = to_location(unit, chains[i], rows[i], names, paths);
   }
+  // Small units share their pages with units that are still to come.
+  constexpr std::uint64_t kWorthDropping = 256 << 10;
+  const DwarfUnitHeader& header = unit.header();
+  if (header.end - header.offset >= kWorthDropping) {
+    const DebugSections& sections = file.sections();
+    sections.image->file()->drop_pages(sections.info.subspan(header.offset, header.end - header.offset));
+  }
   return true;
 }
 
@@ -138,8 +145,8 @@ void ask_llvm(const DwarfSource& source, std::span<const std::uint64_t> all,
 
 }  // namespace
 
-std::vector<Location> locate_with_dwarf(const DwarfSource& source, std::span<const std::uint64_t> addresses,
-                                        std::vector<Note>& notes) {
+DwarfLocations locate_with_dwarf(const DwarfSource& source, std::span<const std::uint64_t> addresses,
+                                 std::vector<Note>& notes) {
   std::vector<Location> result(addresses.size());
   const DebugSections sections = open_debug_sections(source.image, notes);
   std::optional<DebugSections> alternate_sections;
@@ -167,7 +174,7 @@ std::vector<Location> locate_with_dwarf(const DwarfSource& source, std::span<con
     }
   }
   ask_llvm(source, addresses, for_llvm, result);
-  return result;
+  return {std::move(result), !for_llvm.empty()};
 }
 
 }  // namespace standstill

@@ -20,10 +20,15 @@ struct DwarfSource {
   std::string package;                        // a .dwp file; "" where there is none
 };
 
+struct DwarfLocations {
+  std::vector<Location> locations;
+  bool used_llvm = false;  // for some of them
+};
+
 // One location for each of the sorted virtual addresses; `module` is not set, names are not yet demangled
-// (see Location in dwarf_fallback.h), and an empty chain means that DWARF does not know the address. A chain
-// may have a line but no function name. Holds all memory it needs only while it runs.
-std::vector<Location> locate_with_dwarf(const DwarfSource& source, std::span<const std::uint64_t> addresses,
-                                        std::vector<Note>& notes);
+// (see dwarf_fallback.h), and an empty chain means that DWARF does not know the address. A chain may have a
+// line but no function name. Holds all memory it needs only while it runs.
+DwarfLocations locate_with_dwarf(const DwarfSource& source, std::span<const std::uint64_t> addresses,
+                                 std::vector<Note>& notes);
 
 }  // namespace standstill

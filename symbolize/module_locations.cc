@@ -71,16 +71,20 @@ void demangle_all(std::vector<Location>& locations) {
 
 }  // namespace
 
-std::vector<Location> locate_in_module(const Module& module, const DebugFiles& files, bool names_only,
-                                       std::span<const std::uint64_t> addresses, std::vector<Note>& notes) {
-  std::vector<Location> result(addresses.size());
+ModuleLocations locate_in_module(const Module& module, const DebugFiles& files, bool names_only,
+                                 std::span<const std::uint64_t> addresses, std::vector<Note>& notes) {
+  ModuleLocations result;
+  result.locations.resize(addresses.size());
   if (const auto image = files.with_debug_info(); image && !names_only) {
-    result = locate_with_dwarf({image, files.alternate, find_package(module, *image)}, addresses, notes);
+    DwarfLocations found =
+        locate_with_dwarf({image, files.alternate, find_package(module, *image)}, addresses, notes);
+    result.locations = std::move(found.locations);
+    result.used_other_files = found.used_llvm;
   }
   const std::vector<const ElfImage*> images = files.with_symbols();
   const std::vector<ElfSymbol> symbols = find_symbols(images, addresses, SymbolKind::CODE);
-  for (std::size_t i = 0; i < addresses.size(); ++i) add_symbol(result[i], symbols[i]);
-  demangle_all(result);
+  for (std::size_t i = 0; i < addresses.size(); ++i) add_symbol(result.locations[i], symbols[i]);
+  demangle_all(result.locations);
   return result;
 }
 

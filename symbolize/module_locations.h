@@ -12,9 +12,14 @@
 
 namespace standstill {
 
+struct ModuleLocations {
+  std::vector<Location> locations;
+  bool used_other_files = false;  // than `files`: LLVM may have read .dwo files
+};
+
 // One location for each of the sorted virtual addresses; `module` is not set, and function_start is a virtual
-// address too. Names only: no DWARF is read.
-std::vector<Location> locate_in_module(const Module& module, const DebugFiles& files, bool names_only,
-                                       std::span<const std::uint64_t> addresses, std::vector<Note>& notes);
+// address too. `names_only`: no DWARF is read.
+ModuleLocations locate_in_module(const Module& module, const DebugFiles& files, bool names_only,
+                                 std::span<const std::uint64_t> addresses, std::vector<Note>& notes);
 
 }  // namespace standstill

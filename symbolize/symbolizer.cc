@@ -1,6 +1,7 @@
 // Addresses in, names out: sort them into modules, ask the cache, then each module's files.
 #include "symbolize/symbolizer.h"
 
+#include "symbolize/cache_folder.h"
 #include "symbolize/debug_files.h"
 #include "symbolize/demangle.h"
 #include "symbolize/module_locations.h"
@@ -70,15 +71,51 @@ struct Symbolizer::State {
   void locate(ModuleWork& work) {
     const Module& module = snapshot.modules[work.module];
     const DebugFiles& files = files_of(work.module);
-    std::vector<Note> new_notes;
-    work.locations = locate_in_module(module, files, options.names_only, work.vaddrs, new_notes);
-    add_notes(new_notes);
+    const std::string folder = options.use_cache ? user_cache_folder() : std::string{};
+    const std::string cache_name =
+        folder.empty() ? std::string{} : cache_file_name(module, files, options.names_only);
+    if (cache_name.empty()) {
+      std::vector<Note> new_notes;
+      work.locations = locate_in_module(module, files, options.names_only, work.vaddrs, new_notes).locations;
+      add_notes(new_notes);
+    } else {
+      locate_with_cache(work, module, files, CacheFolder(folder), cache_name);
+    }
     for (Location& location : work.locations) {
       location.module = work.module;
       if (location.function_start)
         location.function_start = module.from_vaddr(location.function_start.value());
       if (location.chain.empty()) location.missing = why_missing(module, files);
     }
+  }
+
+  void locate_with_cache(ModuleWork& work, const Module& module, const DebugFiles& files,
+                         const CacheFolder& cache, const std::string& cache_name) {
+    const std::vector<std::uint8_t> bytes = cache.load(cache_name);
+    const auto known = CachedLocations::parse(bytes);
+    work.locations.resize(work.vaddrs.size());
+    std::vector<std::size_t> unknown;
+    for (std::size_t i = 0; i < work.vaddrs.size(); ++i) {
+      auto location = known ? known->find(work.vaddrs[i]) : std::nullopt;
+      if (location) {
+        work.locations[i] = std::move(*location);
+      } else {
+        unknown.push_back(i);
+      }
+    }
+    if (unknown.empty()) return;
+    std::vector<std::uint64_t> vaddrs;
+    for (const std::size_t i : unknown) vaddrs.push_back(work.vaddrs[i]);
+    std::vector<Note> new_notes;
+    ModuleLocations found = locate_in_module(module, files, options.names_only, vaddrs, new_notes);
+    AddressLocations to_keep;
+    for (std::size_t i = 0; i < unknown.size(); ++i) {
+      to_keep.emplace_back(vaddrs[i], found.locations[i]);
+      work.locations[unknown[i]] = std::move(found.locations[i]);
+    }
+    // What a damaged file led to, or a file that the cache does not know of, is looked up anew each time.
+    if (new_notes.empty() && !found.used_other_files) cache.add(cache_name, std::move(to_keep));
+    add_notes(new_notes);
   }
 
   const Snapshot& snapshot;
