@@ -6,7 +6,8 @@ always by the same one. Each rule below folds one difference that says nothing a
   aliases    glibc gives many functions several names at one address (__GI___poll, __poll, poll): names are equal if some module's symbol
              table holds both at one address
   clones     .constprop.0, .isra.0, .part.0, .cold, .lto_priv.0 after a name tell what the compiler did to it
-  spelling   white space, [abi:cxx11], Rust's hashes and turbofish (take::<u32> is take<u32>)
+  lambdas    GCC's DWARF calls every lambda of main "main()::<lambda()>", the mangled name calls it main::{lambda()#1}: all are <lambda>
+  spelling   white space, [abi:cxx11], Rust's hashes and turbofish (take::<u32> is take<u32>) and (dyn A + B) in brackets or not
   vDSO       the kernel's names there have the prefix __vdso_
 """
 import functools
@@ -36,7 +37,12 @@ def without_parameters(name):
 
 
 def spelling(name):
+    name = re.sub(r"( \[clone [^\]]*\])+$", "", name)
     name = CLONE.sub("", name)
+    name = re.sub(r"\[[0-9a-f]{16}\]", "", name)
+    name = re.sub(r"\((dyn [^()]*(\([^()]*\)[^()]*)*)\)", r"\1", name)
+    name = re.sub(r"\{lambda\(.*?\)#\d+\}|<lambda\([^()]*(\([^()]*\)[^()]*)*\)>", "<lambda>", name)
+    name = re.sub(r"\([^()]*\)( const)?::<lambda>", "::<lambda>", name)
     name = re.sub(r"\[abi:\w+\]", "", name)
     name = re.sub(r"::h[0-9a-f]{16}$", "", name)
     name = re.sub(r"::h[0-9a-f]{16}::", "::", name)
@@ -83,22 +89,23 @@ def same_function(ours, gdb_frame):
     if not ours:
         return False
     mine = spelling(ours)
-    theirs = {spelling(gdb_frame["name"]), spelling(without_parameters(gdb_frame["name"]))}
-    if gdb_frame["linkage"]:
-        theirs.add(spelling(demangled(gdb_frame["linkage"])))
-        theirs.add(spelling(without_parameters(demangled(gdb_frame["linkage"]))))
+    linkage = gdb_frame["linkage"] or ""
+    full = demangled(linkage)
+    theirs = {spelling(gdb_frame["name"]), spelling(full)}
+    if not linkage.startswith("_R") and not re.search(r"17h[0-9a-f]{16}E$", linkage):  # Rust's names have no parameter lists
+        theirs |= {without_parameters(spelling(gdb_frame["name"])), without_parameters(spelling(full))}
     if mine in theirs:
         return True
     module = gdb_frame["module"]
     if module and os.path.exists(module):
-        raw = spelling(gdb_frame["linkage"] or gdb_frame["name"])
-        return mine in aliases(module, raw) or any(mine in aliases(module, name) for name in theirs)
+        return mine in aliases(module, spelling(linkage or gdb_frame["name"])) or any(mine in aliases(module, name) for name in theirs)
     return False
 
 
 def last_part(name):
     """The bare name of a function: "shop::Tower<3>::climb" is "climb", "<a::B as c::D>::run" is "run"."""
-    name = without_parameters(spelling(name))
+    name = spelling(name)
+    name = name if name.startswith("<") else without_parameters(name)
     if name.endswith("operator<<"):
         return "operator<<"
     kept, depth = [], 0
