@@ -80,6 +80,7 @@ class Guesser {
     if (is_outermost_code(pc_)) return {std::nullopt, true};
     function_start_ = tools_.functions.find(place_);
     const auto framed = frame_pointer_candidate();
+    if (framed && is_generated(place_)) return {by_frame_pointer(*framed), false};
     scan(framed);
     if (proven_) return {by_proof(*proven_, framed), false};
     if (signal_) return {by_scan(*signal_, CALLEE_SAVED, true), false};
@@ -164,14 +165,37 @@ class Guesser {
     return entry <= address && address - entry < START_SIZE;
   }
 
+  // The word above the saved frame pointer, if the two look like what a prologue leaves.
   std::optional<Candidate> frame_pointer_candidate() {
     const auto frame_pointer = registers_.get(Registers::RBP);
     if (!frame_pointer || *frame_pointer % 8 != 0) return std::nullopt;
     const Address frame(*frame_pointer);
     if (frame < stack_pointer_ || frame - stack_pointer_ > FRAME_SIZE) return std::nullopt;
     const auto saved = tools_.window.read(frame);
-    if (!saved || (*saved != 0 && *saved <= frame.value())) return std::nullopt;
-    return candidate_at(frame + 8);
+    if (!saved) return std::nullopt;
+    const auto candidate = is_generated(place_) ? generated_candidate_at(frame + 8) : candidate_at(frame + 8);
+    if (!candidate || candidate->evidence == Evidence::PROVEN) return candidate;
+    // The chain ends with zero, goes up, or goes over to another stack, as where Go's scheduler was entered
+    // from a goroutine.
+    const auto& pieces = tools_.snapshot.memory.pieces();
+    const bool is_chained =
+        *saved == 0 || *saved > frame.value() ||
+        (pieces.find(Address(*saved)) != nullptr && pieces.find(Address(*saved)) != pieces.find(frame));
+    return is_chained ? candidate : std::nullopt;
+  }
+
+  // Code that a runtime made while running: a dense heap of snippets without symbols, where "right below the
+  // pc" proves little.
+  bool is_generated(Address address) const { return !tools_.snapshot.find_module(address); }
+
+  // Java's interpreter keeps frame pointers but enters methods by a jump, with the address to return to
+  // pushed by hand.
+  std::optional<Candidate> generated_candidate_at(Address slot) {
+    if (auto candidate = candidate_at(slot)) return candidate;
+    const auto word = tools_.window.read(slot);
+    if (!word || !tools_.snapshot.is_executable(Address(*word)) || !is_generated(Address(*word)))
+      return std::nullopt;
+    return Candidate{slot, Address(*word), Evidence::NONE, {}};
   }
 
   // Goes over the stack once, up to the frame pointer's word or a signal frame, and keeps the best of each
