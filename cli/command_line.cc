@@ -71,7 +71,7 @@ std::unexpected<Error> unknown_command(const std::string& word) {
 
 std::unexpected<Error> usage_error(const Command& command, const CLI::App& app, const CLI::ParseError& error,
                                    const std::vector<std::string>& words) {
-  const std::string hint = "see: " + how_to(command);
+  const std::string hint = fmt::format("see: {}", how_to(command));
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr)
     return failure("which process? the target is missing",
                    fmt::format("usage: standstill {}TARGET; see: {}",

@@ -44,16 +44,18 @@ std::string advice_for_other_build(const Module& module) {
          (module.is_main_program ? ": name it with --exe FILE" : ": name its place with --sysroot DIR");
 }
 
+// elfutils' own server asks those of the distributions (sourceware.org/elfutils/Debuginfod.html).
+constexpr const char* FETCH = "DEBUGINFOD_URLS=https://debuginfod.elfutils.org";
+
 std::string advice_for_missing_debug_info(const Module& module) {
   if (is_c_library(module))
-    return "install its debug file (Debian and Ubuntu: apt install libc6-dbg), or try --debuginfod on";
+    return fmt::format("install its debug file (Debian, Ubuntu: apt install libc6-dbg), or set {}", FETCH);
   const std::string file = debug_file_of(module);
   if (module.is_main_program)
     return file.empty() ? "compile it with -g"
                         : fmt::format("compile it with -g, or put its debug file at {}", file);
-  return file.empty()
-             ? "install its debug package"
-             : fmt::format("install its debug package, which brings {}, or try --debuginfod on", file);
+  return file.empty() ? "install its debug package"
+                      : fmt::format("install its debug package, or set {}", FETCH);
 }
 
 }  // namespace

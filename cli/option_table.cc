@@ -45,7 +45,7 @@ void add_target_options(CLI::App& app, Options& options) {
   add_choice(app, "--color", options.color, {"auto", "always", "never"},
              "colours in text; auto: on a terminal without NO_COLOR");
   app.add_flag("-q,--quiet", options.quiet, "no progress and no warnings");
-  app.add_flag("-v,--verbose", options.verbose, "say more on standard error");
+  app.add_flag("-v,--verbose", options.verbose, "fold and leave out nothing, and say more");
 }
 
 void add_format_option(CLI::App& app, Options& options, std::vector<std::string> formats) {

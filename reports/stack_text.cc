@@ -1,5 +1,6 @@
 #include "reports/stack_text.h"
 
+#include "reports/frames_text.h"
 #include "reports/ink.h"
 #include "reports/phrases.h"
 #include "reports/printable.h"
@@ -15,11 +16,7 @@ namespace standstill {
 
 namespace {
 
-constexpr std::size_t INDENT = 6;            // before the frames, with room for the mark
-constexpr std::size_t MOST_RANGES = 12;      // of ids, before "and 790 more"
-constexpr std::size_t INNERMOST_SHOWN = 40;  // of a deep recursion
-constexpr std::size_t OUTERMOST_SHOWN = 10;
-constexpr std::size_t LONGEST_NAME_COLUMN = 36;
+constexpr std::size_t MOST_RANGES = 12;  // of ids, before "and 790 more"
 
 std::string noun_of(const Findings& findings, const GroupRecord& group) {
   const auto is = [&](std::uint32_t index) { return findings.tasks.at(index).kind == "THREAD"; };
@@ -36,92 +33,6 @@ std::string stem_of(std::string_view name) {
       stem += '*';
   }
   return stem;
-}
-
-struct Line {
-  std::string name;  // with what is said of the frame
-  std::string location;
-  bool is_plumbing = false;
-};
-
-std::string remarks_on(const FrameRecord& frame) {
-  if (frame.inlined) return " (inlined)";
-  if (frame.found_by == "SCAN") return " (guessed)";
-  return {};
-}
-
-Line line_of(const FrameRecord& frame, const RenderOptions& options) {
-  const std::size_t room = options.width > 30 ? options.width - 20 : 60;
-  Line line{printable(shortened_name(name_of(frame), room)) + remarks_on(frame), {}, is_plumbing(frame)};
-  if (!frame.file.empty()) {
-    const std::string number = fmt::format(":{}", frame.line);
-    line.location = shortened_path(printable(frame.file), room - number.size()) + number;
-  } else if (frame.function.empty()) {
-    line.location = frame.missing.empty() ? "" : fmt::format("({})", printable(frame.missing));
-  } else if (!frame.inlined && !frame.module.empty()) {
-    line.location = fmt::format("in {}", printable(basename(frame.module)));
-  }
-  return line;
-}
-
-// Wide enough for most names, so that locations form a column; longer names push theirs aside or to the next
-// line.
-std::size_t name_column(const std::vector<Line>& lines) {
-  std::size_t widest = 0;
-  for (const Line& line : lines) {
-    const std::size_t width = display_width(line.name);
-    if (width <= LONGEST_NAME_COLUMN) widest = std::max(widest, width);
-  }
-  return widest;
-}
-
-std::string frame_text(const Line& line, std::size_t number, std::size_t digits, std::size_t column,
-                       bool is_place, const RenderOptions& options) {
-  const Ink ink(options.color);
-  const std::string head = fmt::format("{:>{}} #{:<{}} ", is_place ? ">" : "", INDENT - 1, number, digits);
-  const std::size_t width = display_width(line.name);
-  std::string text = line.name;
-  if (!line.location.empty()) {
-    const std::size_t start = head.size() + std::max(width, column) + 2;
-    if (start + display_width(line.location) <= options.width) {
-      text.append(std::max(width, column) + 2 - width, ' ').append(line.location);
-    } else if (head.size() + width + 2 + display_width(line.location) <= options.width) {
-      text.append(2, ' ').append(line.location);
-    } else {
-      text.append("\n").append(head.size() + 2, ' ').append(line.location);
-    }
-  }
-  return head + (is_place ? ink.bold(text) : line.is_plumbing ? ink.dim(text) : text) + "\n";
-}
-
-std::string frames_text(const GroupRecord& group, const RenderOptions& options) {
-  const std::vector<FrameRecord>& frames = group.frames;
-  const Standpoint standpoint = find_standpoint(frames);
-  const std::size_t total = frames.size();
-  const bool elide = total > INNERMOST_SHOWN + OUTERMOST_SHOWN + 1;
-  const std::size_t resume = elide ? total - OUTERMOST_SHOWN : total;  // first frame after the gap
-  const std::size_t gap = elide ? INNERMOST_SHOWN : total;
-
-  std::vector<Line> lines;
-  for (std::size_t i = 0; i < total; i = i + 1 == gap ? resume : i + 1)
-    lines.push_back(line_of(frames[i], options));
-  const std::size_t column = name_column(lines);
-  const std::size_t digits = std::to_string(total == 0 ? 0 : total - 1).size();
-  std::string out;
-  std::size_t number = 0;
-  for (const Line& line : lines) {
-    if (elide && number == gap) {
-      out += fmt::format("{:{}}... {} left out ...\n", "", INDENT, counted(resume - gap, "frame"));
-      number = resume;
-    }
-    out += frame_text(line, number, digits, column, standpoint.place == number, options);
-    ++number;
-  }
-  if (!group.broken_end.empty())
-    out += Ink(options.color)
-               .warning(wrapped(fmt::format("the stack goes no further: {}", printable(group.broken_end)),
-                                options.width, std::string(INDENT, ' ')));
-  return out;
 }
 
 }  // namespace
@@ -175,8 +86,8 @@ std::string to_stack_title(const Findings& findings, std::size_t group) {
 std::string to_stack_text(const Findings& findings, std::size_t group, const RenderOptions& options) {
   const GroupRecord& record = findings.groups.at(group);
   const Ink ink(options.color);
-  return ink.bold(wrapped(to_stack_title(findings, group), options.width)) +
-         wrapped(to_task_list(findings, record), options.width, "    ") + frames_text(record, options);
+  return ink.bold(wrapped_after(to_stack_title(findings, group), options.width, 2)) +
+         wrapped(to_task_list(findings, record), options.width, "    ") + to_frames_text(record, options);
 }
 
 }  // namespace standstill

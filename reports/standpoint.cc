@@ -44,6 +44,13 @@ bool is_language_function(string_view function) {
   return starts_with_any(function, prefixes);
 }
 
+// libstdc++ and libc++ ("/usr/include/c++/12/bits/invoke.h", "/usr/lib/llvm-19/include/c++/v1/mutex"), and
+// Rust's library, whose sources stand under the compiler's commit or where rust-src puts them.
+bool is_language_file(string_view file) {
+  return file.find("/include/c++/") != string_view::npos || file.starts_with("/rustc/") ||
+         file.find("/rustlib/src/") != string_view::npos;
+}
+
 // "__GI___pthread_mutex_lock" and "__libc_read" are what symbol tables call pthread_mutex_lock and read.
 string_view public_name(string_view function) {
   const auto skip = [&](string_view prefix) {
@@ -56,7 +63,8 @@ string_view public_name(string_view function) {
   skip("GI_");
   skip_underscores();
   if (!function.starts_with("libc_start")) skip("libc_");
-  return function.substr(0, function.find('@'));
+  function = function.substr(0, function.find('@'));
+  return function == "pthread_clockjoin_ex" || function == "pthread_timedjoin_ex" ? "pthread_join" : function;
 }
 
 // In a statically linked program the C library is part of the program. Where it was built with debug info its
@@ -91,17 +99,13 @@ bool is_c_library(const FrameRecord& frame) {
 }
 
 bool is_language(const FrameRecord& frame) {
-  return is_language_library(frame.module) || is_language_function(frame.function);
-}
-
-std::string short_name(const FrameRecord& frame) {
-  return printable(shortened_name(name_of(frame), LONGEST_NAME), 300);
+  return is_language_library(frame.module) || is_language_function(frame.function) ||
+         is_language_file(frame.file);
 }
 
 // The outermost function of the C library among the plumbing; what wraps it only where that says more than
 // "syscall".
-std::string find_operation(std::span<const FrameRecord> plumbing) {
-  if (plumbing.empty()) return {};
+std::optional<std::size_t> find_operation(std::span<const FrameRecord> plumbing) {
   for (std::size_t i = plumbing.size(); i-- > 0;) {
     const FrameRecord& frame = plumbing[i];
     if (frame.function.empty() || !is_c_library(frame)) continue;
@@ -110,9 +114,9 @@ std::string find_operation(std::span<const FrameRecord> plumbing) {
     if (name == "start_thread" || name.starts_with("clone") || name.starts_with("libc_start") ||
         name == "start")
       continue;
-    return printable(name, 300);
+    return i;
   }
-  return short_name(plumbing.back());
+  return plumbing.empty() ? std::nullopt : std::optional(plumbing.size() - 1);
 }
 
 }  // namespace
@@ -125,11 +129,21 @@ std::string name_of(const FrameRecord& frame) {
   return fmt::format("{}+{:#x}", basename(frame.module), frame.module_offset);
 }
 
+std::string short_name_of(const FrameRecord& frame, std::size_t limit) {
+  return printable(shortened_name(name_of(frame), limit), 300);
+}
+
 Standpoint find_standpoint(std::span<const FrameRecord> frames) {
+  Standpoint standpoint;
   const auto own = std::ranges::find_if_not(frames, is_plumbing);
-  if (own == frames.end()) return {std::nullopt, find_operation(frames)};
-  const auto index = static_cast<std::size_t>(own - frames.begin());
-  return {index, find_operation(frames.first(index))};
+  if (own != frames.end()) standpoint.place = static_cast<std::size_t>(own - frames.begin());
+  standpoint.operation_frame = find_operation(frames.first(standpoint.place.value_or(frames.size())));
+  if (!standpoint.operation_frame) return standpoint;
+  const FrameRecord& operation = frames[*standpoint.operation_frame];
+  const bool has_public_name = !operation.function.empty() && is_c_library(operation);
+  standpoint.operation = has_public_name ? printable(public_name(operation.function), 300)
+                                         : short_name_of(operation, LONGEST_NAME);
+  return standpoint;
 }
 
 std::string describe_standpoint(std::span<const FrameRecord> frames) {
@@ -137,7 +151,7 @@ std::string describe_standpoint(std::span<const FrameRecord> frames) {
   const Standpoint standpoint = find_standpoint(frames);
   if (!standpoint.place) return standpoint.operation;
   const FrameRecord& frame = frames[*standpoint.place];
-  std::string text = short_name(frame);
+  std::string text = short_name_of(frame, LONGEST_NAME);
   if (!frame.file.empty()) {
     text += fmt::format(" ({}:{})", printable(basename(frame.file), 300), frame.line);
   } else if (!frame.function.empty() && !frame.module.empty()) {

@@ -21,15 +21,21 @@
 namespace standstill {
 
 struct Standpoint {
-  std::optional<std::size_t>
-      place;              // index of the innermost frame of the program's own; none where all is plumbing
-  std::string operation;  // what that frame called: "pthread_mutex_lock"; "" where it called nothing
+  // Index of the innermost frame of the program's own; none where all is plumbing.
+  std::optional<std::size_t> place;
+  // Index of what it called into the libraries for, and its plain name, "pthread_mutex_lock"; none and ""
+  // where it called nothing.
+  std::optional<std::size_t> operation_frame;
+  std::string operation;
 };
 
 Standpoint find_standpoint(std::span<const FrameRecord> frames);
 
 // True for frames of the C library, the loader, the vDSO and the languages' standard libraries.
 bool is_plumbing(const FrameRecord& frame);
+
+// The same as name_of, printable and with the brackets of templates shortened where it is long.
+std::string short_name_of(const FrameRecord& frame, std::size_t limit);
 
 // "take_order", or for a frame without a name "libfoo.so+0x12f0", or its bare pc.
 std::string name_of(const FrameRecord& frame);

@@ -54,7 +54,7 @@ std::string signal_text(const Findings& findings) {
   text += fmt::format(" in thread {}", task->number);
   if (!task->name.empty()) text += fmt::format(" \"{}\"", printable(task->name, 64));
   if (task->group < findings.groups.size())
-    text += ", which stands in " + describe_standpoint(findings.groups[task->group].frames);
+    text += fmt::format(", which stands in {}", describe_standpoint(findings.groups[task->group].frames));
   return text;
 }
 
@@ -82,8 +82,8 @@ std::string to_target_text(const Findings& findings, const RenderOptions& option
   if (!command.empty() && command != executable) out += row("command", command, options.width);
   if (!target.path.empty()) {
     std::string core = target.path == "-" ? "standard input" : printable(target.path);
-    if (target.file_bytes != 0) core += ", " + in_bytes(target.file_bytes);
-    if (!target.captured_at.empty()) core += ", written " + readable_time(target.captured_at);
+    if (target.file_bytes != 0) core += fmt::format(", {}", in_bytes(target.file_bytes));
+    if (!target.captured_at.empty()) core += fmt::format(", written {}", readable_time(target.captured_at));
     out += row(target.source == "CAPTURE" ? "capture" : "core", core, options.width);
   }
   if (target.signal_number != 0) out += row("signal", signal_text(findings), options.width);

@@ -30,6 +30,7 @@ int run(const Options& options) {
       **std::ranges::find_if(formats, [&](const Format* one) { return one->name == options.format; });
   return investigate_and_print(options, Contents::TEXT_WITH_NOTES,
                                [&](const Findings& findings, RenderOptions render) {
+                                 render.all_frames = options.verbose;
                                  if (!options.verbose) render.max_groups = GROUPS_IN_FULL;
                                  return format.render(findings, render);
                                });

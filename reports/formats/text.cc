@@ -2,11 +2,14 @@
 // the largest group first, then what could not be seen, and last the one thing that would help most.
 #include "reports/advice.h"
 #include "reports/format.h"
+#include "reports/frames_text.h"
 #include "reports/ink.h"
 #include "reports/phrases.h"
 #include "reports/printable.h"
 #include "reports/stack_text.h"
 #include "reports/target_text.h"
+
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -43,23 +46,21 @@ std::string groups_text(const Findings& findings, const RenderOptions& options) 
   return out + "\n";
 }
 
+// How to see what this report leaves out, and what would let it say more.
 std::string advice_text(const Findings& findings, const RenderOptions& options) {
-  const ModuleRecord* module = most_useful_advice(findings);
-  if (module == nullptr) return {};
-  const std::string why =
-      module->unnamed_frames != 0
-          ? fmt::format("{} in {} have no name", counted(module->unnamed_frames, "frame"),
-                        basename(module->path))
-          : fmt::format("{} in {} have no line", counted(module->frames, "frame"), basename(module->path));
-  return wrapped(fmt::format("to see more: {}; {}", printable(why), printable(module->advice)),
-                 options.width);
+  std::string out;
+  if (std::ranges::any_of(findings.groups,
+                          [&](const GroupRecord& group) { return folds_frames(group, options); }))
+    out += wrapped("every frame: standstill stacks, or --verbose", options.width);
+  if (const ModuleRecord* module = most_useful_advice(findings))
+    out += wrapped(fmt::format("to see more: {}", printable(describe_advice(*module))), options.width);
+  return out;
 }
 
 std::string render(const Findings& findings, const RenderOptions& options) {
-  std::string out = to_target_text(findings, options) + "\n" + findings_text(findings, options) +
-                    groups_text(findings, options);
-  out += to_notes_text(findings, options, Severity::WARNING);
-  return out + advice_text(findings, options);
+  return to_target_text(findings, options) + "\n" + findings_text(findings, options) +
+         groups_text(findings, options) + to_notes_text(findings, options, Severity::WARNING) +
+         advice_text(findings, options);
 }
 
 }  // namespace
