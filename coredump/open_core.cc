@@ -162,15 +162,23 @@ void describe_process(Snapshot& snapshot, const CoreNotes& core) {
 }  // namespace
 
 Result<Snapshot> open_core(const std::string& path, const OpenOptions& options) {
-  Snapshot snapshot;
-  snapshot.path = path;
-  auto opened = open_core_input(path, options, snapshot.notes);
-  if (!opened) return std::unexpected(std::move(opened).error());
-  const std::shared_ptr<const MappedFile> file = std::move(*opened);
+  std::vector<Note> notes;
+  auto file = open_core_input(path, options, notes);
+  if (!file) return std::unexpected(std::move(file).error());
+  auto snapshot = read_core(std::move(*file), options);
+  if (!snapshot) return snapshot;
+  snapshot->path = path;
+  snapshot->notes.insert(snapshot->notes.begin(), notes.begin(), notes.end());
+  return snapshot;
+}
+
+Result<Snapshot> read_core(std::shared_ptr<const MappedFile> file, const OpenOptions& options) {
   auto headers = parse_core_headers(file->bytes());
   if (!headers) return std::unexpected(std::move(headers).error().within(file->path()));
   const Architecture* architecture = find_architecture(headers->header.e_machine);
   if (architecture == nullptr) return failure(fmt::format("{}: no support for this machine", file->path()));
+  Snapshot snapshot;
+  snapshot.path = file->path();
   snapshot.architecture = architecture->name;
   CoreMemory dump = read_core_memory(file->bytes(), headers->program_headers);
   CoreNotes core = read_all_notes(file->bytes(), headers->program_headers, *architecture);
@@ -185,7 +193,7 @@ Result<Snapshot> open_core(const std::string& path, const OpenOptions& options) 
     modules = find_modules(memory, IntervalMap<std::uint32_t>(dump.ranges), core, options, snapshot.notes);
     holds_private = holds_private_memory(memory, core);
   }
-  set_memory(snapshot, std::move(dump), holds_private, core, modules, file);
+  set_memory(snapshot, std::move(dump), holds_private, core, modules, std::move(file));
   for (FoundModule& found : modules) snapshot.modules.push_back(std::move(found.module));
   describe_process(snapshot, core);
   snapshot.threads = std::move(core.threads);

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/mapped_file.h"
 #include "coredump/snapshot.h"
 
 namespace standstill {
@@ -23,5 +25,8 @@ struct OpenOptions {
 // `path` is a file or "-" for standard input. An Error means that there is no core to speak of; what is damaged or missing
 // inside becomes notes of the snapshot.
 Result<Snapshot> open_core(const std::string& path, const OpenOptions& options);
+
+// The same for a plain core whose bytes are at hand.
+Result<Snapshot> read_core(std::shared_ptr<const MappedFile> file, const OpenOptions& options);
 
 }  // namespace standstill

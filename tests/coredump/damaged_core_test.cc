@@ -8,7 +8,6 @@
 #include "coredump/core_memory.h"
 #include "coredump/open_core.h"
 #include "tests/support/core_builder.h"
-#include "tests/support/run_program.h"
 
 using namespace standstill;
 using synth::ByteVector;
@@ -16,10 +15,7 @@ using synth::CoreBuilder;
 
 namespace {
 
-Result<Snapshot> open_bytes(const TemporaryFolder& folder, const ByteVector& bytes) {
-  write_whole_file(folder.file("core"), std::string(bytes.begin(), bytes.end()));
-  return open_core(folder.file("core"), {});
-}
+Result<Snapshot> open_bytes(ByteVector bytes) { return read_core(MappedFile::from_memory(std::move(bytes), "core"), {}); }
 
 Registers registers_with_stack(std::uint64_t sp) {
   Registers registers;
@@ -46,7 +42,6 @@ std::uint64_t readable_bytes(const Snapshot& snapshot) {
 }  // namespace
 
 TEST_CASE("A core cut at any byte shows all threads and bytes before the cut") {
-  const TemporaryFolder folder;
   const ByteVector whole = three_threads(CoreBuilder::Layout::KERNEL);
   Elf64_Phdr notes;
   std::memcpy(&notes, whole.data() + sizeof(Elf64_Ehdr), sizeof(notes));
@@ -54,7 +49,7 @@ TEST_CASE("A core cut at any byte shows all threads and bytes before the cut") {
   std::size_t threads_before = 0;
   for (std::size_t size = 0; size < whole.size(); size += size < notes.p_offset + notes.p_filesz ? 1 : 97) {
     INFO("cut at " << size);
-    const auto snapshot = open_bytes(folder, {whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)});
+    const auto snapshot = open_bytes({whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)});
     if (size < sizeof(Elf64_Ehdr)) {
       CHECK_FALSE(snapshot);
       continue;
@@ -78,11 +73,10 @@ TEST_CASE("A core cut at any byte shows all threads and bytes before the cut") {
 }
 
 TEST_CASE("A core of gcore that lost its notes says that no thread can be shown") {
-  const TemporaryFolder folder;
   ByteVector bytes = three_threads(CoreBuilder::Layout::GCORE);
-  CHECK(open_bytes(folder, bytes)->threads.size() == 3);
+  CHECK(open_bytes(bytes)->threads.size() == 3);
   bytes.resize(4096 + 4000);
-  const auto snapshot = open_bytes(folder, bytes);
+  const auto snapshot = open_bytes(bytes);
   REQUIRE(snapshot);
   CHECK(snapshot->threads.empty());
   CHECK(readable_bytes(*snapshot) == 4000);
@@ -93,10 +87,9 @@ TEST_CASE("A core of gcore that lost its notes says that no thread can be shown"
 }
 
 TEST_CASE("Status notes of the wrong size are passed over with a place") {
-  const TemporaryFolder folder;
   CoreBuilder core;
   core.raw_note("CORE", NT_PRSTATUS, ByteVector(112)).thread(3, {}).raw_note("CORE", NT_PRPSINFO, ByteVector(8));
-  const auto snapshot = open_bytes(folder, core.build());
+  const auto snapshot = open_bytes(core.build());
   REQUIRE(snapshot);
   CHECK(snapshot->threads.size() == 1);
   REQUIRE(snapshot->notes.size() == 2);
@@ -105,12 +98,11 @@ TEST_CASE("Status notes of the wrong size are passed over with a place") {
 }
 
 TEST_CASE("A mapping table that promises more than it holds is cut short") {
-  const TemporaryFolder folder;
   for (const std::uint64_t count : {std::uint64_t{2}, std::uint64_t{1} << 60, ~std::uint64_t{0}}) {
     synth::ByteWriter table;
     table.add(count).add(std::uint64_t{4096}).add(std::uint64_t{0x1000}).add(std::uint64_t{0x2000}).add(std::uint64_t{0});
     table.add_text("/x").add('\0');
-    const auto snapshot = open_bytes(folder, CoreBuilder().thread(1, {}).raw_note("CORE", NT_FILE, table.take()).build());
+    const auto snapshot = open_bytes(CoreBuilder().thread(1, {}).raw_note("CORE", NT_FILE, table.take()).build());
     REQUIRE(snapshot);
     CHECK(snapshot->file_mappings.empty());
     REQUIRE(snapshot->notes.size() == 1);
@@ -153,11 +145,10 @@ TEST_CASE("Overlapping, wrapping and endless segments give the bytes that a byte
 }
 
 TEST_CASE("A process that reserves terabytes costs no more than its dump") {
-  const TemporaryFolder folder;
   CoreBuilder core;
   core.thread(1, registers_with_stack(FIRST)).memory(FIRST, ByteVector(64, 7));
   core.memory(0x10007fff8000, {}, PF_R | PF_W, std::uint64_t{20} << 40);  // AddressSanitizer's shadow
-  const auto snapshot = open_bytes(folder, core.build());
+  const auto snapshot = open_bytes(core.build());
   REQUIRE(snapshot);
   CHECK(snapshot->completeness.missing_bytes == 0);
   CHECK(readable_bytes(*snapshot) == 64);
@@ -165,7 +156,6 @@ TEST_CASE("A process that reserves terabytes costs no more than its dump") {
 }
 
 TEST_CASE("Bytes changed at random never crash the reader") {
-  const TemporaryFolder folder;
   const ByteVector whole = three_threads(CoreBuilder::Layout::KERNEL);
   std::mt19937 random(11);
   for (int round = 0; round < 2000; ++round) {
@@ -173,6 +163,6 @@ TEST_CASE("Bytes changed at random never crash the reader") {
     for (unsigned changes = 1 + random() % 8; changes > 0; --changes) {
       bytes[random() % 2200] = random() % 2 ? static_cast<std::uint8_t>(random()) : 0xff;
     }
-    (void)open_bytes(folder, bytes);
+    (void)open_bytes(bytes);
   }
 }
