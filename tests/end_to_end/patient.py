@@ -16,19 +16,32 @@ class Skip(Exception):
 
 
 class Patient:
-    """A running fixture: `pid`, its `account` {tid: [function, ...]} innermost first, and a `folder` that is deleted with it."""
+    """A running fixture: `pid` (its own, or that of the child it names with "target PID"), its `account` {tid: [function, ...]} innermost
+    first, all `lines` that it printed, as lists of words, and a `folder` that is deleted with it."""
 
-    def __init__(self, process, folder, account):
-        self.process, self.folder, self.account = process, folder, account
-        self.pid = process.pid
+    def __init__(self, process, folder, account, lines):
+        self.process, self.folder, self.account, self.lines = process, folder, account, lines
+        targets = [int(words[1]) for words in lines if words[:1] == ["target"]]
+        self.pid = targets[0] if targets else process.pid
 
     def gcore(self):
         """The path of a core that gdb wrote; the process goes on."""
+        return self.gcore_and_ask([])[0]
+
+    def gcore_and_ask(self, expressions):
+        """The same, and what gdb says of each expression (text; None where it cannot be evaluated) while the process stands."""
         path = os.path.join(self.folder, "gcore.core")
-        done = subprocess.run([*GDB_QUIETLY, "-p", str(self.pid), "-ex", f"gcore {path}"], capture_output=True, text=True)
+        questions = [word for number, text in enumerate(expressions)
+                     for word in ("-ex", f"python\ntry: print('answer', {number}, gdb.parse_and_eval({text!r}))\nexcept gdb.error: pass\nend")]
+        done = subprocess.run([*GDB_QUIETLY, "-p", str(self.pid), "-ex", f"gcore {path}", *questions], capture_output=True, text=True)
         if not os.path.exists(path):
             raise AssertionError(f"gdb wrote no core of process {self.pid}:\n{done.stdout}{done.stderr}")
-        return path
+        answers = [None] * len(expressions)
+        for line in done.stdout.splitlines():
+            if line.startswith("answer "):
+                _, number, text = line.split(None, 2)
+                answers[int(number)] = text
+        return path, answers
 
     def kernel_core(self):
         """The path of a core that the kernel wrote when a signal ended the process."""
@@ -38,8 +51,8 @@ class Patient:
             raise Skip(f"no kernel core: /proc/sys/kernel/core_pattern is {pattern!r}, not 'core'")
         if resource.getrlimit(resource.RLIMIT_CORE)[1] != resource.RLIM_INFINITY:
             raise Skip("no kernel core: the hard limit of core files is not unlimited")
-        self.process.send_signal(signal.SIGQUIT)
-        self.process.wait()
+        os.kill(self.pid, signal.SIGQUIT)
+        self.process.wait()  # a parent ends with its child
         for name in ("core", f"core.{self.pid}"):
             path = os.path.join(self.folder, name)
             if os.path.exists(path) and os.path.getsize(path) > 0:
@@ -60,9 +73,10 @@ def patient(program, *arguments):
         watchdog = threading.Timer(60, process.kill)
         watchdog.start()
         try:
-            account = {}
+            account, lines = {}, []
             for line in process.stdout:
                 words = line.split()
+                lines.append(words)
                 if words[:1] == ["ready"]:
                     break
                 if words[:1] == ["skip:"]:
@@ -72,7 +86,7 @@ def patient(program, *arguments):
             else:
                 raise AssertionError(f"{program} ended before it was ready, with status {process.wait()}")
             watchdog.cancel()
-            yield Patient(process, folder, account)
+            yield Patient(process, folder, account, lines)
         finally:
             watchdog.cancel()
             process.kill()

@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""`standstill deadlocks` says of each program of fixtures/deadlocks what the program says of itself: exactly the expected findings, with
+their tasks, resources and holders, and none in healthy programs.
+
+  deadlocks.py STANDSTILL FOLDER [--only TEXT] [--accounts-only] [--keep FOLDER]
+
+Every program is looked at with its debug information and without a symbol, each time in a core of gdb's gcore and in one of the kernel;
+healthy ones at several moments. Before that, the account itself is held against the owner fields as gdb reads them.
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+from deadlock_account import DEADLY, Account, differences, owner_questions
+from patient import Skip, patient
+
+SKIPPED = 77  # CTest: SKIP_RETURN_CODE
+
+PROGRAMS = """
+mutex_ring normal 2
+mutex_ring normal 3
+mutex_ring normal 4
+mutex_ring normal 10
+mutex_ring recursive 2
+mutex_ring errorcheck 2
+mutex_ring adaptive 2
+mutex_ring timed 2
+mutex_ring robust 2
+mutex_ring inherit 2
+mutex_ring shared 2
+mutex_ring_musl normal 2
+mutex_ring_musl recursive 2
+two_rings
+self_lock normal
+self_lock adaptive
+self_lock handler
+self_lock upgrade
+self_lock once
+orphan normal
+orphan robust
+fork_child main
+fork_child thread
+rwlock_ring writers
+rwlock_ring behind
+rwlock_ring readers
+rwlock_ring mutex
+join_ring three
+join_ring lock
+join_ring_musl three
+join_ring_musl self
+once_ring
+stdio_ring
+loader_lock
+cxx_ring mutex
+cxx_ring recursive
+cxx_ring timed
+cxx_ring shared
+cxx_ring exclusive
+cxx_ring once
+cxx_ring local
+lock_and_wait condition
+lock_and_wait variable
+lock_and_wait semaphore
+lock_and_wait barrier
+lock_and_wait future
+lock_and_wait latch
+lock_and_wait atomic
+convoy 30 1
+convoy 3 4
+healthy_locks contended
+healthy_locks ordered
+healthy_locks readers
+healthy_locks handoff
+healthy_locks timed
+healthy_locks malloc
+healthy_pools busy
+healthy_pools idle
+healthy_pools parked
+healthy_pools bounded
+healthy_pools spawning
+healthy_pools parent
+"""
+MOMENTS = 4  # at which a healthy program is looked at in each build
+
+
+def ask_standstill(standstill, core, folder):
+    command = [standstill, "deadlocks", "--format", "json", "--quiet", "--no-cache", "--debuginfod", "off", "--exit-code", core]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "XDG_CACHE_HOME": folder})
+    if done.returncode not in (0, 3):
+        raise AssertionError(f"{' '.join(command)}\nended with {done.returncode}: {done.stderr}")
+    report = json.loads(done.stdout)
+    deadlocked = any(finding["kind"] in DEADLY for finding in report.get("findings", []))
+    if deadlocked != (done.returncode == 3):
+        raise AssertionError(f"{' '.join(command)}\nended with {done.returncode}, and its findings are {report.get('findings')}")
+    return report
+
+
+class Outcome:
+    def __init__(self, name):
+        self.name, self.looks, self.wrong, self.notes = name, 0, [], []
+
+    def look(self, asked, running, core, account, where):
+        self.looks += 1
+        if asked.keep:
+            kept = os.path.join(asked.keep, f"{self.name} {where}".replace(" ", "_").replace("/", "_"))
+            shutil.copyfile(core, kept + ".core")
+            with open(kept + ".account", "w") as file:
+                file.writelines(" ".join(words) + "\n" for words in running.lines)
+        if not asked.accounts_only:
+            self.wrong += [f"{where}: {text}" for text in differences(ask_standstill(asked.standstill, core, running.folder), account)]
+
+
+def check_owners(running, account, questions, answers):
+    for (name, tid, expression), answer in zip(questions, answers):
+        if answer is None or int(answer.split()[0], 0) != int(tid):
+            yield f"the program says that {tid} holds {name}, gdb reads {expression} = {answer}"
+
+
+def examine(asked, name, is_stripped):
+    """One program in one build: all its cores."""
+    program, *arguments = name.split()
+    outcome = Outcome(f"{name}{' (stripped)' if is_stripped else ''}")
+    path = os.path.join(asked.folder, "stripped" if is_stripped else "", program)
+    if not os.path.exists(path):
+        outcome.notes.append(f"not built: {path}")
+        return outcome
+    try:
+        with patient(path, *arguments) as running:
+            account = Account(running.lines)
+            questions = [] if is_stripped or program == "stdio_ring" else owner_questions(account, program.endswith("_musl"))
+            for moment in range(MOMENTS if account.is_healthy else 1):
+                core, answers = running.gcore_and_ask([expression for _, _, expression in questions])
+                outcome.wrong += check_owners(running, account, questions, answers)
+                outcome.look(asked, running, core, account, "gcore" + (f" {moment}" if moment else ""))
+                os.unlink(core)
+            outcome.look(asked, running, running.kernel_core(), account, "kernel core")
+    except Skip as reason:
+        outcome.notes.append(str(reason))
+    except (AssertionError, OSError, ValueError) as reason:
+        outcome.wrong.append(str(reason))
+    return outcome
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("standstill")
+    parser.add_argument("folder", help="where the programs of fixtures/deadlocks were built")
+    parser.add_argument("--only", default="", help="programs whose line contains this text")
+    parser.add_argument("--accounts-only", action="store_true", help="hold only the accounts against gdb")
+    parser.add_argument("--keep", help="a folder for the cores and accounts")
+    asked = parser.parse_args()
+    asked.folder = os.path.abspath(asked.folder)  # the programs are started elsewhere
+    names = [line for line in PROGRAMS.strip().splitlines() if asked.only in line]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2)) as pool:
+        jobs = [pool.submit(examine, asked, name, is_stripped) for name in names for is_stripped in (False, True)]
+        outcomes = [job.result() for job in jobs]
+    for outcome in outcomes:
+        print(f"{'WRONG' if outcome.wrong else 'ok':5} {outcome.name}: {outcome.looks} cores {'; '.join(outcome.notes)}")
+        for text in outcome.wrong:
+            print("      " + text)
+    looks = sum(outcome.looks for outcome in outcomes)
+    wrong = sum(bool(outcome.wrong) for outcome in outcomes)
+    print(f"{len(names)} programs, {looks} cores, {wrong} of {len(outcomes)} builds wrong")
+    if looks == 0:
+        return SKIPPED
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
