@@ -58,7 +58,8 @@ bool try_file(const std::string& path, Module& module, const ModuleEvidence& evi
   if (!asked_for && ::access(path.c_str(), F_OK) != 0) return false;
   auto image = ElfImage::open(path);
   if (!image) {
-    notes.push_back({Severity::WARNING, image.error().message, module.path});
+    // Without headers in the dump it may well be data, and no fault of the file.
+    if (evidence.mapped || asked_for) notes.push_back({Severity::WARNING, image.error().message, module.path});
     return false;
   }
   const Verdict verdict = compare(**image, module, evidence);

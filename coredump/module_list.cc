@@ -28,13 +28,20 @@ void set_mapped(FoundModule& found, MappedElf elf) {
   found.evidence.mapped = std::move(elf);
 }
 
-// A dump made without ELF headers (coredump_filter without bit 4) shows only that a file is mapped. It is taken for a module when a
-// part of it may be executed, or when the dump does not say.
-bool may_be_code(const std::vector<FileMapping>& mappings, const IntervalMap<std::uint32_t>& ranges) {
-  return std::any_of(mappings.begin(), mappings.end(), [&](const FileMapping& mapping) {
+// A dump made without ELF headers (coredump_filter without bit 4) shows only that a file is mapped.
+enum class Holds { CODE, DATA, UNKNOWN };
+
+Holds contents_of(const std::vector<FileMapping>& mappings, const IntervalMap<std::uint32_t>& ranges) {
+  Holds result = Holds::DATA;
+  for (const FileMapping& mapping : mappings) {
     const auto* range = ranges.find(mapping.start);
-    return range == nullptr || (range->value & PF_X) != 0;
-  });
+    if (range == nullptr) {
+      result = Holds::UNKNOWN;  // gcore lists no range for what it leaves out
+    } else if ((range->value & PF_X) != 0) {
+      return Holds::CODE;
+    }
+  }
+  return result;
 }
 
 // A file that is mapped as one piece although its segments differ was mapped to be read (by a symbolizer, say), not to be run.
@@ -69,6 +76,7 @@ std::vector<FileMapping> mappings_of(const std::vector<FileMapping>& mappings, s
 std::vector<FoundModule> list_mapped_files(const MemoryView& memory, const IntervalMap<std::uint32_t>& ranges,
                                            const std::vector<FileMapping>& mappings) {
   std::vector<FoundModule> modules;
+  bool has_headers = false;
   for (std::size_t i = 0; i < mappings.size(); ++i) {
     const FileMapping& first = mappings[i];
     // Only the beginning of a file can be the beginning of a module; small ones map their first page twice.
@@ -85,12 +93,17 @@ std::vector<FoundModule> list_mapped_files(const MemoryView& memory, const Inter
       if (!is_loaded(elf->program_headers, found.evidence.mappings)) continue;
       set_mapped(found, std::move(*elf));
     } else {
-      if (!may_be_code(found.evidence.mappings, ranges)) continue;
+      const Holds holds = contents_of(found.evidence.mappings, ranges);
+      if (holds == Holds::DATA) continue;
+      found.is_guess = holds == Holds::UNKNOWN;
       found.module.start = first.start;
       found.module.end = found.evidence.mappings.back().end;
     }
+    has_headers = has_headers || found.evidence.mapped;
     modules.push_back(std::move(found));
   }
+  // Where the dump has the headers of some, it has those of all: what shows none has none.
+  if (has_headers) std::erase_if(modules, [](const FoundModule& found) { return found.is_guess; });
   return modules;
 }
 

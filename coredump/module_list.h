@@ -15,6 +15,8 @@ namespace standstill {
 struct FoundModule {
   Module module;
   ModuleEvidence evidence;
+  // Nothing in the dump says that this file holds code; unless its file on disk proves to be the one, it is no module.
+  bool is_guess = false;
 };
 
 // From NT_FILE and the auxiliary vector; files are not looked for yet. `ranges` tells what may be executed.

@@ -67,6 +67,7 @@ std::vector<FoundModule> find_modules(const MemoryView& memory, const IntervalMa
     }
   };
   attach_files(modules);
+  std::erase_if(modules, [](const FoundModule& found) { return found.is_guess && found.module.image == nullptr; });
   auto linked = list_linked_modules(memory, modules);
   attach_files(linked);
   std::move(linked.begin(), linked.end(), std::back_inserter(modules));

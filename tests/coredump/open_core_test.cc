@@ -293,6 +293,27 @@ TEST_CASE("A file that is mapped as data is no module") {
   CHECK(snapshot.notes.empty());
 }
 
+TEST_CASE("A data file that gcore left out is no module, whether its file is there or not") {
+  const Case test;
+  const ElfBuilder elf;
+  const std::string library = test.write("libx.so", elf.build());
+  const std::string data = test.write("LC_COLLATE", ByteVector(0x1000, 'c'));
+  auto mappings = synth::mappings_of(elf, BIAS, library);
+  mappings.push_back({Address(0x7f1000000000), Address(0x7f1000001000), 0, data});
+  mappings.push_back({Address(0x7f2000000000), Address(0x7f2000001000), 0, "/gone/LC_CTYPE"});
+  CoreBuilder core;
+  core.thread(1, registers_at(BIAS + 0x1010, 0x10000)).files(mappings).loaded_module(elf, BIAS);
+  const Snapshot snapshot = test.open(core);
+  CHECK(snapshot.modules.size() == 1);
+  CHECK(snapshot.notes.empty());
+
+  CoreBuilder without_headers;  // here nothing tells data from code but the files themselves
+  without_headers.thread(1, registers_at(BIAS + 0x1010, 0x10000)).files(mappings);
+  const Snapshot guessed = test.open(without_headers);
+  REQUIRE(guessed.modules.size() == 1);
+  CHECK(guessed.modules[0].path == library);
+}
+
 TEST_CASE("The vDSO's image comes from the dump") {
   const Case test;
   const ElfBuilder vdso{.build_id = {1, 2, 3, 4, 5}};
