@@ -1,7 +1,6 @@
-// The rooms stand above each other, and includes point only downwards (docs/architecture.md has the drawing). The compiler would not
-// mind an #include that points upwards, so this test reads them all.
+// The rooms stand above each other, and includes point only downwards (docs/architecture.md has the drawing).
+// The compiler would not mind an #include that points upwards, so this test reads them all.
 #include <algorithm>
-#include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,12 +11,15 @@
 #include <string_view>
 #include <vector>
 
+#include <catch2/catch_test_macros.hpp>
+
 namespace {
 
 namespace fs = std::filesystem;
 using Rooms = std::map<std::string, std::set<std::string>, std::less<>>;
 
-// What each room may include beside itself. unwind and heapwalk stand side by side; reports sees plain values only.
+// What each room may include beside itself. unwind and heapwalk stand side by side; reports sees plain values
+// only.
 const Rooms& rooms() {
   static const Rooms table = {
       {"base", {}},
@@ -69,8 +71,10 @@ std::vector<std::string> complaints(const std::string& path, std::string_view te
   for (const auto& name : included_names(text)) {
     const auto other = first_part(name);
     if (other == name || other == room || allowed->second.contains(other)) continue;
-    if (rooms().contains(other) || outside.contains(other)) found.push_back(path + ": includes " + name + ", which points upwards");
-    if (other == ".." || other == ".") found.push_back(path + ": includes " + name + " by a relative path, which hides its room");
+    if (rooms().contains(other) || outside.contains(other))
+      found.push_back(path + ": includes " + name + ", which points upwards");
+    if (other == ".." || other == ".")
+      found.push_back(path + ": includes " + name + " by a relative path, which hides its room");
   }
   return found;
 }
@@ -90,7 +94,8 @@ std::vector<std::string> all_sources() {
     if (top.is_regular_file() && is_source(top.path())) found.push_back(name);
     if (!top.is_directory()) continue;
     for (const auto& entry : fs::recursive_directory_iterator(top.path())) {
-      if (entry.is_regular_file() && is_source(entry.path())) found.push_back(fs::relative(entry.path(), root).string());
+      if (entry.is_regular_file() && is_source(entry.path()))
+        found.push_back(fs::relative(entry.path(), root).string());
     }
   }
   std::ranges::sort(found);
@@ -104,7 +109,8 @@ TEST_CASE("includes point only downwards, and every source stands in a room") {
   REQUIRE(sources.size() > 20);
   std::string all;
   for (const auto& path : sources) {
-    for (const auto& complaint : complaints(path, read_text(fs::path(SOURCE_DIR) / path))) all += complaint + "\n";
+    for (const auto& complaint : complaints(path, read_text(fs::path(SOURCE_DIR) / path)))
+      all += complaint + "\n";
   }
   INFO(all);
   CHECK(all.empty());
@@ -133,7 +139,13 @@ TEST_CASE("an include that points upwards, sideways or out of the house is found
 }
 
 TEST_CASE("an include that points downwards, inwards or to a library is not") {
-  CHECK(complaints("unwind/cfi.cc", "#include \"unwind/cfi.h\"\n#include \"base/bytes.h\"\n#include <elfutils/libdw.h>\n#include <vector>\n").empty());
-  CHECK(complaints("cli/main.cc", "#include \"reports/findings.h\"\n#include \"waits/graph.h\"\n// #include \"nowhere/x.h\"\n").empty());
+  CHECK(complaints("unwind/cfi.cc",
+                   "#include \"unwind/cfi.h\"\n#include \"base/bytes.h\"\n#include "
+                   "<elfutils/libdw.h>\n#include <vector>\n")
+            .empty());
+  CHECK(
+      complaints("cli/main.cc",
+                 "#include \"reports/findings.h\"\n#include \"waits/graph.h\"\n// #include \"nowhere/x.h\"\n")
+          .empty());
   CHECK(complaints("tests/unwind/cfi_test.cc", "#include \"unwind/cfi.h\"\n").empty());
 }
