@@ -19,9 +19,10 @@ void print_to_standard_error(const std::string& text) { std::fwrite(text.data(),
 }  // namespace
 
 void print_error(const Error& error) {
-  std::string text = fmt::format("standstill: {}\n", printable(error.message));
-  if (!error.hint.empty()) text += fmt::format("hint: {}\n", printable(error.hint));
-  print_to_standard_error(text);
+  // One line, so that it survives in a log: what was found, where, and what to try.
+  std::string text = fmt::format("standstill: {}", printable(error.message));
+  if (!error.hint.empty()) text += fmt::format("; {}", printable(error.hint));
+  print_to_standard_error(text + "\n");
 }
 
 void print_notes(const Findings& findings, const Options& options) {

@@ -36,7 +36,7 @@ def side_by_side(ours, theirs):
     for number in range(max(len(ours), len(theirs))):
         mine = ours[number] if number < len(ours) else None
         other = theirs[number] if number < len(theirs) else None
-        left = f"{mine['pc']} {mine.get('function', '??')}{' (inlined)' if mine.get('inlined') else ''} {mine.get('found_by', '')}" if mine else "-"
+        left = f"{pc_of(mine):#x} {mine.get('function', '??')}{' (inlined)' if mine.get('inlined') else ''} {mine.get('found_by', '')}" if mine else "-"
         right = f"{other['pc']} {other['name']} ({other['kind']}) {other['linkage'] or ''}" if other else "-"
         mark = " " if mine and other and agree(mine, other) else "!"
         lines.append((mark, f"  {mark} {number:4} {left:70} | {right}"))
@@ -45,8 +45,12 @@ def side_by_side(ours, theirs):
     return "\n".join(text for _, text in lines)
 
 
+def pc_of(frame):
+    return int(frame.get("pc", "0x0"), 16)  # absent where it is zero: a null pointer was called
+
+
 def agree(mine, other):
-    return (int(mine["pc"], 16) == int(other["pc"], 16) and bool(mine.get("inlined")) == (other["kind"] == "inline")
+    return (pc_of(mine) == int(other["pc"], 16) and bool(mine.get("inlined")) == (other["kind"] == "inline")
             and (same_function(mine.get("function"), other) or (other["kind"] == "signal")))
 
 
