@@ -69,8 +69,23 @@ lock_and_wait barrier
 lock_and_wait future
 lock_and_wait latch
 lock_and_wait atomic
+lock_and_wait condition join
+lock_and_wait variable join
+lock_and_wait semaphore join
+lock_and_wait barrier join
+lock_and_wait future join
+rust_ring mutex
+rust_ring writers
+rust_ring readers
+rust_ring once
+rust_ring condvar
+rust_ring park
+parking_lot_ring mutex
+parking_lot_ring writers
+parking_lot_ring readers
 convoy 30 1
 convoy 3 4
+many_deadlocks 40 20
 healthy_locks contended
 healthy_locks ordered
 healthy_locks readers
@@ -132,6 +147,8 @@ def examine(asked, name, is_stripped):
         with patient(path, *arguments) as running:
             account = Account(running.lines)
             questions = [] if is_stripped or program == "stdio_ring" else owner_questions(account, program.endswith("_musl"))
+            if not account.is_healthy:
+                running.until_asleep()  # the main thread too, which says "ready" before it waits
             for moment in range(MOMENTS if account.is_healthy else 1):
                 core, answers = running.gcore_and_ask([expression for _, _, expression in questions])
                 outcome.wrong += check_owners(running, account, questions, answers)

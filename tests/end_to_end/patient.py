@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 
 GDB_QUIETLY = ["gdb", "-nx", "-q", "-batch", "-iex", "set auto-load no", "-iex", "set debuginfod enabled off"]
 
@@ -23,6 +24,17 @@ class Patient:
         self.process, self.folder, self.account, self.lines = process, folder, account, lines
         targets = [int(words[1]) for words in lines if words[:1] == ["target"]]
         self.pid = targets[0] if targets else process.pid
+
+    def until_asleep(self):
+        """Returns when the kernel says of every thread that it sleeps."""
+        def states():
+            for tid in os.listdir(f"/proc/{self.pid}/task"):
+                with contextlib.suppress(FileNotFoundError), open(f"/proc/{self.pid}/task/{tid}/stat") as file:
+                    yield file.read().rpartition(")")[2].split()[0]
+        deadline = time.monotonic() + 30
+        while set(states()) != {"S"}:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"process {self.pid} does not come to rest")
 
     def gcore(self):
         """The path of a core that gdb wrote; the process goes on."""
