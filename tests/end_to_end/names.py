@@ -7,6 +7,7 @@ always by the same one. Each rule below folds one difference that says nothing a
              table holds both at one address
   clones     .constprop.0, .isra.0, .part.0, .cold, .lto_priv.0 after a name tell what the compiler did to it
   lambdas    GCC's DWARF calls every lambda of main "main()::<lambda()>", the mangled name calls it main::{lambda()#1}: all are <lambda>
+  arguments  where gdb has no mangled name it prints template arguments as DWARF spells them (no default ones, 2 and not 2ul): they are left out
   spelling   white space, [abi:cxx11], Rust's hashes and turbofish (take::<u32> is take<u32>) and (dyn A + B) in brackets or not
   vDSO       the kernel's names there have the prefix __vdso_
 """
@@ -94,7 +95,7 @@ def same_function(ours, gdb_frame):
     theirs = {spelling(gdb_frame["name"]), spelling(full)}
     if not linkage.startswith("_R") and not re.search(r"17h[0-9a-f]{16}E$", linkage):  # Rust's names have no parameter lists
         theirs |= {without_parameters(spelling(gdb_frame["name"])), without_parameters(spelling(full))}
-    if mine in theirs:
+    if mine in theirs or (not linkage.startswith(("_Z", "_R")) and without_arguments(mine) in map(without_arguments, theirs)):
         return True
     module = gdb_frame["module"]
     if module and os.path.exists(module):
@@ -102,18 +103,14 @@ def same_function(ours, gdb_frame):
     return False
 
 
-def last_part(name):
-    """The bare name of a function: "shop::Tower<3>::climb" is "climb", "<a::B as c::D>::run" is "run"."""
-    name = spelling(name)
-    name = name if name.startswith("<") else without_parameters(name)
-    if name.endswith("operator<<"):
-        return "operator<<"
-    kept, depth = [], 0
-    at = 0
+def without_arguments(name):
+    """Leaves out template arguments: "Tower<3>::climb" is "Tower::climb", "operator<<<int>" is "operator<<"."""
+    kept, depth, at = [], 0, 0
     while at < len(name):
-        if name.startswith("operator<<", at):
-            kept.append("operator<<")
-            at += len("operator<<")
+        operator = re.match(r"operator(<<=?|>>=?|<=>|->\*?|[<>]=?)", name[at:])
+        if operator and depth == 0:
+            kept.append(operator[0])
+            at += operator.end()
             continue
         if name[at] == "<":
             depth += 1
@@ -122,4 +119,10 @@ def last_part(name):
         elif depth == 0:
             kept.append(name[at])
         at += 1
-    return "".join(kept).split("::")[-1]
+    return "".join(kept)
+
+
+def last_part(name):
+    """The bare name of a function: "shop::Tower<3>::climb" is "climb", "<a::B as c::D>::run" is "run"."""
+    name = spelling(name)
+    return without_arguments(name if name.startswith("<") else without_parameters(name)).split("::")[-1]
