@@ -36,7 +36,8 @@ std::vector<Elf64_Shdr> read_section_headers(const Elf64_Ehdr& header, Bytes fil
 }
 
 std::string_view name_at(Bytes names, std::uint64_t offset) {
-  Cursor cursor(clipped(names, offset));
+  constexpr std::uint64_t longest = 4096;  // a table without NULs must not be searched to its end for every section
+  Cursor cursor(clipped(names, offset, longest));
   return cursor.read_c_string();
 }
 

@@ -7,7 +7,8 @@ namespace {
 
 // struct r_debug:   +0 r_version (int)  +8 r_map  +16 r_brk  +24 r_state  +32 r_ldbase  +40 r_next (r_version 2: further namespaces)
 // struct link_map:  +0 l_addr  +8 l_name  +16 l_ld  +24 l_next  +32 l_prev
-constexpr std::size_t MOST_ENTRIES = 100'000;
+constexpr std::size_t MOST_ENTRIES = 20'000;
+constexpr unsigned MOST_NAMESPACES = 1000;  // glibc allows 16 (dlmopen)
 
 Address find_debug_structure(const MemoryView& memory, const std::vector<Elf64_Phdr>& program_headers, std::uint64_t load_bias) {
   constexpr std::uint64_t most_tags = 4096;
@@ -30,7 +31,7 @@ std::vector<LinkMapEntry> read_link_map(const MemoryView& memory, const std::vec
   std::vector<LinkMapEntry> entries;
   std::unordered_set<Address> seen;
   Address debug = find_debug_structure(memory, program_headers, load_bias);
-  while (debug && seen.insert(debug).second) {
+  for (unsigned i = 0; i < MOST_NAMESPACES && debug && seen.insert(debug).second; ++i) {
     Address at = memory.read_address(debug + 8).value_or(Address());
     while (at && entries.size() < MOST_ENTRIES && seen.insert(at).second) {
       const auto bias = memory.read<std::uint64_t>(at);

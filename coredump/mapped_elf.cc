@@ -9,6 +9,9 @@ constexpr std::uint64_t PAGE = 4096;
 
 std::uint64_t page_down(std::uint64_t value) { return value & ~(PAGE - 1); }
 
+// Real objects have a dozen; a count from the target's memory must not make us copy megabytes for each of its modules.
+constexpr std::uint64_t MOST_PROGRAM_HEADERS = 256;
+
 // Notes are small; what claims to be larger is damaged or not worth reading.
 constexpr std::uint64_t LARGEST_NOTES = 64 * 1024;
 
@@ -53,6 +56,7 @@ std::optional<MappedElf> read_mapped_elf(const MemoryView& memory, Address heade
   if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB) return std::nullopt;
   if (header->e_machine != EM_X86_64 || header->e_phentsize != sizeof(Elf64_Phdr)) return std::nullopt;
   if (header->e_type != ET_EXEC && header->e_type != ET_DYN) return std::nullopt;
+  if (header->e_phnum > MOST_PROGRAM_HEADERS) return std::nullopt;
   MappedElf elf;
   elf.header = *header;
   elf.program_headers.resize(header->e_phnum);

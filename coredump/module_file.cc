@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include <fmt/format.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 namespace standstill {
 namespace {
@@ -55,7 +55,9 @@ std::string id_or_none(const BuildId& id) { return id.empty() ? "none" : id.hex(
 // True when the search is over.
 bool try_file(const std::string& path, Module& module, const ModuleEvidence& evidence, bool asked_for, std::vector<Note>& notes) {
   if (path.empty()) return false;
-  if (!asked_for && ::access(path.c_str(), F_OK) != 0) return false;
+  // Only ordinary files are opened on a core's word: opening a device may do something.
+  struct stat status {};
+  if (!asked_for && (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))) return false;
   auto image = ElfImage::open(path);
   if (!image) {
     // Without headers in the dump it may well be data, and no fault of the file.
@@ -106,6 +108,7 @@ std::vector<std::string> places(const Module& module, const OpenOptions& options
   std::vector<std::string> paths;
   if (!module.path.empty() && module.path.front() == '/') paths.push_back(options.sysroot + module.path);
   for (const std::string& directory : options.debug_dirs) {
+    if (module.path.empty()) break;  // even its name is unknown
     paths.push_back(in_build_id_directory(directory, module.build_id));
     paths.push_back(directory + module.path);
     paths.push_back((std::filesystem::path(directory) / std::filesystem::path(module.path).filename()).string());

@@ -77,7 +77,7 @@ std::vector<FoundModule> list_mapped_files(const MemoryView& memory, const Inter
                                            const std::vector<FileMapping>& mappings) {
   std::vector<FoundModule> modules;
   bool has_headers = false;
-  for (std::size_t i = 0; i < mappings.size(); ++i) {
+  for (std::size_t i = 0; i < mappings.size() && modules.size() < MOST_MODULES; ++i) {
     const FileMapping& first = mappings[i];
     // Only the beginning of a file can be the beginning of a module; small ones map their first page twice.
     if (first.file_offset != 0) continue;
@@ -183,11 +183,12 @@ std::vector<FoundModule> list_linked_modules(const MemoryView& memory, const std
   const auto main = std::find_if(known.begin(), known.end(),
                                  [](const FoundModule& found) { return found.module.is_main_program; });
   if (main == known.end()) return {};
+  std::vector<IntervalMap<bool>::Interval> extents;
+  for (const FoundModule& found : known) extents.push_back({found.module.start, found.module.end, true});
+  const IntervalMap<bool> covered(std::move(extents));
   std::vector<FoundModule> modules;
   for (const LinkMapEntry& entry : read_link_map(memory, program_headers(*main), main->module.load_bias)) {
-    const bool is_known = std::any_of(known.begin(), known.end(),
-                                      [&](const FoundModule& m) { return m.module.contains(entry.dynamic_section); });
-    if (is_known || entry.path.empty()) continue;
+    if (covered.find(entry.dynamic_section) != nullptr || entry.path.empty()) continue;
     // The usual object has its first byte at the load bias.
     auto elf = read_mapped_elf(memory, Address(entry.load_bias));
     if (!elf) continue;

@@ -12,6 +12,9 @@
 
 namespace standstill {
 
+// More than any process has; a damaged core may claim one per page.
+inline constexpr std::size_t MOST_MODULES = 20'000;
+
 struct FoundModule {
   Module module;
   ModuleEvidence evidence;

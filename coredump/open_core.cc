@@ -46,9 +46,15 @@ Result<ElfHeaders> parse_core_headers(Bytes file) {
 
 CoreNotes read_all_notes(Bytes file, const std::vector<Elf64_Phdr>& segments, const Architecture& architecture) {
   CoreNotes notes;
+  std::uint64_t unread = file.size();  // damaged headers may name the same bytes again and again
   for (const Elf64_Phdr& segment : segments) {
     if (segment.p_type != PT_NOTE) continue;
     const Bytes bytes = clipped(file, segment.p_offset, segment.p_filesz);
+    if (bytes.size() > unread) {
+      notes.notes.push_back({Severity::WARNING, fmt::format("the note segments overlap; the one at offset {:#x} and those after it are not read", segment.p_offset), ""});
+      break;
+    }
+    unread -= bytes.size();
     prefetch({&bytes, 1});
     read_core_notes(bytes, segment.p_align, segment.p_offset, architecture, notes);
   }
@@ -68,6 +74,9 @@ std::vector<FoundModule> find_modules(const MemoryView& memory, const IntervalMa
   };
   attach_files(modules);
   std::erase_if(modules, [](const FoundModule& found) { return found.is_guess && found.module.image == nullptr; });
+  if (modules.size() >= MOST_MODULES) {
+    notes.push_back({Severity::WARNING, fmt::format("more than {} modules; the others are not shown", MOST_MODULES), ""});
+  }
   auto linked = list_linked_modules(memory, modules);
   attach_files(linked);
   std::move(linked.begin(), linked.end(), std::back_inserter(modules));

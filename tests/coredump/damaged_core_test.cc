@@ -155,6 +155,25 @@ TEST_CASE("A process that reserves terabytes costs no more than its dump") {
   CHECK(snapshot->notes.empty());
 }
 
+TEST_CASE("Notes that a thousand headers name are read once") {
+  ByteVector bytes = three_threads(CoreBuilder::Layout::GCORE);
+  Elf64_Phdr notes;
+  std::memcpy(&notes, bytes.data() + sizeof(Elf64_Ehdr), sizeof(notes));
+  const std::uint64_t table = bytes.size();
+  for (int i = 0; i < 1000; ++i) {
+    const auto* first = reinterpret_cast<const std::uint8_t*>(&notes);
+    bytes.insert(bytes.end(), first, first + sizeof(notes));
+  }
+  std::memcpy(bytes.data() + offsetof(Elf64_Ehdr, e_phoff), &table, sizeof(table));
+  const std::uint16_t count = 1000;
+  std::memcpy(bytes.data() + offsetof(Elf64_Ehdr, e_phnum), &count, sizeof(count));
+  const auto snapshot = open_bytes(bytes);
+  REQUIRE(snapshot);
+  CHECK(snapshot->threads.size() < 200);
+  REQUIRE(snapshot->notes.size() == 1);
+  CHECK(snapshot->notes[0].text.starts_with("the note segments overlap"));
+}
+
 TEST_CASE("Bytes changed at random never crash the reader") {
   const ByteVector whole = three_threads(CoreBuilder::Layout::KERNEL);
   std::mt19937 random(11);
