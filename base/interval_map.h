@@ -1,13 +1,13 @@
 // Half-open address ranges [start, end) that do not overlap, each with a value; found by binary search.
 #pragma once
 
+#include "base/address.h"
+
 #include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <utility>
 #include <vector>
-
-#include "base/address.h"
 
 namespace standstill {
 
@@ -22,8 +22,8 @@ class IntervalMap {
 
   IntervalMap() = default;
 
-  // Sorts by start. Where ranges overlap (a damaged table), the one that starts first keeps its range and the later
-  // one is cut; an empty or reversed range is dropped.
+  // Sorts by start. Where ranges overlap (a damaged table), the one that starts first keeps its range and the
+  // later one is cut; an empty or reversed range is dropped.
   explicit IntervalMap(std::vector<Interval> intervals) : intervals_(std::move(intervals)) {
     if (is_in_order()) return;  // the usual case; tables of a core have tens of thousands of rows
     std::stable_sort(intervals_.begin(), intervals_.end(),
@@ -62,13 +62,14 @@ class IntervalMap {
   std::vector<Interval> intervals_;
 };
 
-// Adds to `base` (sorted, without overlaps) those parts of `extra` that nothing covers yet; where ranges of `extra` overlap, the one that
-// starts first wins. `part(value, offset)` gives the value for what begins `offset` bytes into an interval, for values that are
-// tied to their start. Linear after sorting.
+// Adds to `base` (sorted, without overlaps) those parts of `extra` that nothing covers yet; where ranges of
+// `extra` overlap, the one that starts first wins. `part(value, offset)` gives the value for what begins
+// `offset` bytes into an interval, for values that are tied to their start. Linear after sorting.
 template <class Interval, class Part>
 std::vector<Interval> fill_gaps(std::vector<Interval> base, std::vector<Interval> extra, Part part) {
   const auto by_start = [](const Interval& a, const Interval& b) { return a.start < b.start; };
-  if (!std::is_sorted(extra.begin(), extra.end(), by_start)) std::stable_sort(extra.begin(), extra.end(), by_start);
+  if (!std::is_sorted(extra.begin(), extra.end(), by_start))
+    std::stable_sort(extra.begin(), extra.end(), by_start);
   const std::size_t base_size = base.size();
   std::size_t next = 0;  // the first interval of `base` that may still reach past `at`
   Address at;            // everything of `extra` below is done
@@ -77,13 +78,16 @@ std::vector<Interval> fill_gaps(std::vector<Interval> base, std::vector<Interval
     while (at < interval.end) {
       while (next < base_size && base[next].end <= at) ++next;
       const bool covered = next < base_size && base[next].start <= at;
-      const Address end =
-          covered ? base[next].end : next < base_size ? std::min(base[next].start, interval.end) : interval.end;
+      const Address end = covered            ? base[next].end
+                          : next < base_size ? std::min(base[next].start, interval.end)
+                                             : interval.end;
       if (!covered) base.push_back({at, end, part(interval.value, at - interval.start)});
       at = end;
     }
   }
-  if (base_size != 0) std::inplace_merge(base.begin(), base.begin() + static_cast<std::ptrdiff_t>(base_size), base.end(), by_start);
+  if (base_size != 0)
+    std::inplace_merge(base.begin(), base.begin() + static_cast<std::ptrdiff_t>(base_size), base.end(),
+                       by_start);
   return base;
 }
 

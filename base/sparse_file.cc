@@ -15,7 +15,8 @@ namespace {
 constexpr std::uint64_t BLOCK = 4096;
 
 bool is_zero(Bytes bytes) {
-  return bytes.empty() || (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+  return bytes.empty() ||
+         (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 // O_TMPFILE never gives the file a name; file systems that lack it (some network ones) get the older way.
@@ -66,7 +67,8 @@ Result<void> SparseFile::write_at(std::uint64_t offset, Bytes bytes) {
 }
 
 Result<void> SparseFile::append(Bytes bytes) {
-  // Runs of blocks that hold something are written at once. Blocks are aligned in the file, so that holes are.
+  // Runs of blocks that hold something are written at once. Blocks are aligned in the file, so that holes
+  // are.
   std::uint64_t run = 0;  // start of the current run in `bytes`
   std::uint64_t at = 0;
   while (at < bytes.size()) {

@@ -1,19 +1,20 @@
-// A temporary file without a name, for bytes that may be far more than memory holds. Blocks of zeros become holes: a core is mostly
-// zeros, and 80 GB of it must not need 80 GB of disk.
+// A temporary file without a name, for bytes that may be far more than memory holds. Blocks of zeros become
+// holes: a core is mostly zeros, and 80 GB of it must not need 80 GB of disk.
 #pragma once
-
-#include <cstdint>
-#include <string>
 
 #include "base/bytes.h"
 #include "base/descriptor.h"
 #include "base/error.h"
 
+#include <cstdint>
+#include <string>
+
 namespace standstill {
 
 class SparseFile {
  public:
-  // Made in $TMPDIR, else in /var/tmp (/tmp is often memory), else in /tmp. It vanishes with its last descriptor and mapping.
+  // Made in $TMPDIR, else in /var/tmp (/tmp is often memory), else in /tmp. It vanishes with its last
+  // descriptor and mapping.
   static Result<SparseFile> create();
 
   // Errors: no room left, with the folder and what to do about it.

@@ -1,20 +1,20 @@
-// What depends on the processor in a core: where the registers lie in a thread's status. Each processor lives in
-// its own file in architectures/ and defines `const Architecture X_architecture`.
+// What depends on the processor in a core: where the registers lie in a thread's status. Each processor lives
+// in its own file in architectures/ and defines `const Architecture X_architecture`.
 #pragma once
+
+#include "base/bytes.h"
+#include "coredump/thread.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
-#include "base/bytes.h"
-#include "coredump/thread.h"
-
 namespace standstill {
 
 struct Architecture {
-  const char* name;           // as Snapshot::architecture
-  std::uint16_t machine;      // e_machine
-  std::size_t status_size;    // bytes of NT_PRSTATUS
+  const char* name;         // as Snapshot::architecture
+  std::uint16_t machine;    // e_machine
+  std::size_t status_size;  // bytes of NT_PRSTATUS
   // `status` has status_size bytes.
   Thread (*read_status)(Bytes status);
 };

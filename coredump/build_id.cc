@@ -1,8 +1,8 @@
 #include "coredump/build_id.h"
 
-#include <elf.h>
-
 #include "coredump/elf_notes.h"
+
+#include <elf.h>
 
 namespace standstill {
 

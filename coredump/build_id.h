@@ -1,14 +1,14 @@
-// The build ID of an ELF file: the contents of its NT_GNU_BUILD_ID note. Two files with the same one are the same
-// build; it is the only proof we accept that a file on disk is what the process had mapped.
+// The build ID of an ELF file: the contents of its NT_GNU_BUILD_ID note. Two files with the same one are the
+// same build; it is the only proof we accept that a file on disk is what the process had mapped.
 #pragma once
+
+#include "base/bytes.h"
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/bytes.h"
 
 namespace standstill {
 

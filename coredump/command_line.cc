@@ -11,8 +11,9 @@ namespace {
 //
 //     argc | argv[0] ... argv[argc-1] | 0 | envp[0] ... | 0 | auxiliary vector | ... | strings
 //
-// Nothing points at argc, but the auxiliary vector is known word for word from NT_AUXV, and AT_RANDOM points above it. So: find the
-// vector below AT_RANDOM, then walk down over the environment and the arguments until a word says how many there were.
+// Nothing points at argc, but the auxiliary vector is known word for word from NT_AUXV, and AT_RANDOM points
+// above it. So: find the vector below AT_RANDOM, then walk down over the environment and the arguments until
+// a word says how many there were.
 constexpr std::uint64_t LARGEST_DISTANCE = 16 << 20;  // the kernel allows arguments and environment of 6 MB
 constexpr std::uint64_t LARGEST_COMMAND_LINE = 1 << 20;
 
@@ -33,8 +34,10 @@ class WordsBelow {
   std::uint64_t offset_;
 };
 
-// Offset of the auxiliary vector in `stack`, by its first two pairs; the highest match, since copies lie further down.
-std::optional<std::uint64_t> find_vector(Bytes stack, const std::vector<std::pair<std::uint64_t, std::uint64_t>>& vector) {
+// Offset of the auxiliary vector in `stack`, by its first two pairs; the highest match, since copies lie
+// further down.
+std::optional<std::uint64_t> find_vector(Bytes stack,
+                                         const std::vector<std::pair<std::uint64_t, std::uint64_t>>& vector) {
   const std::uint64_t pattern[4] = {vector[0].first, vector[0].second, vector[1].first, vector[1].second};
   if (stack.size() < sizeof(pattern)) return std::nullopt;
   for (std::uint64_t offset = (stack.size() - sizeof(pattern)) & ~std::uint64_t{7};; offset -= 8) {
@@ -45,8 +48,8 @@ std::optional<std::uint64_t> find_vector(Bytes stack, const std::vector<std::pai
 
 }  // namespace
 
-std::vector<std::string> read_command_line(const MemoryView& memory,
-                                           const std::vector<std::pair<std::uint64_t, std::uint64_t>>& auxiliary_vector) {
+std::vector<std::string> read_command_line(
+    const MemoryView& memory, const std::vector<std::pair<std::uint64_t, std::uint64_t>>& auxiliary_vector) {
   const auto random = std::find_if(auxiliary_vector.begin(), auxiliary_vector.end(),
                                    [](const auto& pair) { return pair.first == AT_RANDOM; });
   if (random == auxiliary_vector.end() || auxiliary_vector.size() < 2) return {};
@@ -71,7 +74,8 @@ std::vector<std::string> read_command_line(const MemoryView& memory,
 
   std::vector<std::string> command_line;
   std::uint64_t total = 0;
-  for (auto argument = arguments.rbegin(); argument != arguments.rend() && total < LARGEST_COMMAND_LINE; ++argument) {
+  for (auto argument = arguments.rbegin(); argument != arguments.rend() && total < LARGEST_COMMAND_LINE;
+       ++argument) {
     command_line.push_back(memory.read_c_string(*argument, LARGEST_COMMAND_LINE - total).value_or(""));
     total += command_line.back().size() + 1;
   }

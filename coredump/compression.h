@@ -1,6 +1,8 @@
-// Compressed cores are recognised by their first bytes, not by their name, and decompressed as a stream. Each format lives in its
-// own file in compressions/ and defines `const Compression X_compression`.
+// Compressed cores are recognised by their first bytes, not by their name, and decompressed as a stream. Each
+// format lives in its own file in compressions/ and defines `const Compression X_compression`.
 #pragma once
+
+#include "base/bytes.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -8,8 +10,6 @@
 #include <memory>
 #include <span>
 #include <string>
-
-#include "base/bytes.h"
 
 namespace standstill {
 
@@ -22,8 +22,8 @@ class Decompressor {
   };
 
   virtual ~Decompressor() = default;
-  // Goes on where the last step stopped. `is_last`: nothing follows `input`, which may be empty. A step that neither consumes nor
-  // produces wants more input. Several streams one after another count as one.
+  // Goes on where the last step stopped. `is_last`: nothing follows `input`, which may be empty. A step that
+  // neither consumes nor produces wants more input. Several streams one after another count as one.
   virtual Step step(Bytes input, std::span<std::uint8_t> output, bool is_last) = 0;
   // Whether the input may end here.
   virtual bool is_complete() const = 0;

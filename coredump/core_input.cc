@@ -1,5 +1,9 @@
 #include "coredump/core_input.h"
 
+#include "base/descriptor.h"
+#include "base/sparse_file.h"
+#include "coredump/compression.h"
+
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -8,10 +12,6 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/descriptor.h"
-#include "base/sparse_file.h"
-#include "coredump/compression.h"
 
 namespace standstill {
 namespace {
@@ -30,7 +30,8 @@ class Source {
       end_ -= std::exchange(begin_, 0);
       const ssize_t size = ::read(descriptor_, buffer_.data() + end_, buffer_.size() - end_);
       if (size < 0 && errno == EINTR) continue;
-      if (size < 0) return failure(fmt::format("reading at offset {}: {}", consumed_ + end_, std::strerror(errno)));
+      if (size < 0)
+        return failure(fmt::format("reading at offset {}: {}", consumed_ + end_, std::strerror(errno)));
       at_end_ = size == 0;
       end_ += static_cast<std::size_t>(size);
     }
@@ -85,14 +86,14 @@ Result<void> copy_stream(Source& source, SparseFile& file, ProgressReport& progr
 }
 
 // A broken stream ends the work early: what came out of it stays, and `notes` says where it broke.
-Result<void> decompress_stream(const Compression& compression, Source& source, SparseFile& file, ProgressReport& progress,
-                               std::vector<Note>& notes) {
+Result<void> decompress_stream(const Compression& compression, Source& source, SparseFile& file,
+                               ProgressReport& progress, std::vector<Note>& notes) {
   const auto decompressor = compression.make_decompressor();
   std::vector<std::uint8_t> output(BUFFER);
   const auto broken = [&](const std::string& problem) {
     notes.push_back({Severity::WARNING,
-                     fmt::format("the {} stream is broken at offset {} ({}); {} bytes came out of it", compression.name,
-                                 source.consumed(), problem, file.size()),
+                     fmt::format("the {} stream is broken at offset {} ({}); {} bytes came out of it",
+                                 compression.name, source.consumed(), problem, file.size()),
                      ""});
   };
   while (true) {
@@ -136,11 +137,13 @@ Result<std::shared_ptr<const MappedFile>> unpack(int descriptor, std::uint64_t s
 }
 
 Result<std::shared_ptr<const MappedFile>> open_descriptor(int descriptor, const std::string& name,
-                                                          const OpenOptions& options, std::vector<Note>& notes) {
-  struct stat status {};
+                                                          const OpenOptions& options,
+                                                          std::vector<Note>& notes) {
+  struct stat status{};
   if (::fstat(descriptor, &status) != 0) return failure(std::strerror(errno));
   if (S_ISDIR(status.st_mode)) return failure("is a directory, not a core", "name the core file inside it");
-  if (::isatty(descriptor) == 1) return failure("is a terminal, not a core", "pipe a core into it, or name a file");
+  if (::isatty(descriptor) == 1)
+    return failure("is a terminal, not a core", "pipe a core into it, or name a file");
   const bool is_stream = S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode);
   if (!S_ISREG(status.st_mode) && !is_stream) return failure("is neither a file nor a pipe");
 

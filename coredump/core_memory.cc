@@ -5,13 +5,15 @@
 namespace standstill {
 
 MemoryPieces fill_memory(MemoryPieces pieces, MemoryPieces extra) {
-  return fill_gaps(std::move(pieces), std::move(extra), [](const MemoryView::Piece& piece, std::uint64_t offset) {
-    return MemoryView::Piece{piece.bytes.subspan(offset), piece.source};
-  });
+  return fill_gaps(std::move(pieces), std::move(extra),
+                   [](const MemoryView::Piece& piece, std::uint64_t offset) {
+                     return MemoryView::Piece{piece.bytes.subspan(offset), piece.source};
+                   });
 }
 
 MemoryRanges fill_ranges(MemoryRanges ranges, MemoryRanges extra) {
-  return fill_gaps(std::move(ranges), std::move(extra), [](std::uint32_t flags, std::uint64_t) { return flags; });
+  return fill_gaps(std::move(ranges), std::move(extra),
+                   [](std::uint32_t flags, std::uint64_t) { return flags; });
 }
 
 CoreMemory read_core_memory(Bytes file, const std::vector<Elf64_Phdr>& segments) {
@@ -21,7 +23,7 @@ CoreMemory read_core_memory(Bytes file, const std::vector<Elf64_Phdr>& segments)
   MemoryRanges ranges;
   pieces.reserve(segments.size());
   ranges.reserve(segments.size());
-  std::uint64_t reach = 0;     // how far into the file the headers reach
+  std::uint64_t reach = 0;  // how far into the file the headers reach
   for (const Elf64_Phdr& segment : segments) {
     const Bytes bytes = clipped(file, segment.p_offset, segment.p_filesz);
     if (bytes.size() < segment.p_filesz) {

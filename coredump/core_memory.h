@@ -1,14 +1,15 @@
-// The memory that a core's PT_LOAD segments describe: which ranges there are, and which bytes of them the file holds.
+// The memory that a core's PT_LOAD segments describe: which ranges there are, and which bytes of them the
+// file holds.
 #pragma once
+
+#include "base/bytes.h"
+#include "coredump/memory_view.h"
+#include "coredump/snapshot.h"
 
 #include <cstdint>
 #include <vector>
 
 #include <elf.h>
-
-#include "base/bytes.h"
-#include "coredump/memory_view.h"
-#include "coredump/snapshot.h"
 
 namespace standstill {
 
@@ -19,7 +20,8 @@ struct CoreMemory {
   MemoryPieces pieces;  // what can be read: sorted, without overlaps
   MemoryRanges ranges;  // everything described, with PF_* flags: sorted, without overlaps
   Completeness completeness;
-  // Ranges whose bytes the headers promise but the file has lost: there a module's file is no safe substitute for data.
+  // Ranges whose bytes the headers promise but the file has lost: there a module's file is no safe substitute
+  // for data.
   MemoryRanges lost;
 };
 

@@ -1,12 +1,12 @@
 #include "coredump/core_notes.h"
 
+#include "coredump/elf_notes.h"
+
 #include <algorithm>
 #include <csignal>
 
 #include <elf.h>
 #include <fmt/format.h>
-
-#include "coredump/elf_notes.h"
 
 namespace standstill {
 namespace {
@@ -50,8 +50,8 @@ void read_auxiliary_vector(Bytes contents, ProcessInfo& process) {
   }
 }
 
-// NT_FILE (fs/binfmt_elf.c, fill_files_note): count, page size, then (start, end, offset in pages) each, then the names one
-// after another, NUL-terminated. False when it is cut short; what came before is kept.
+// NT_FILE (fs/binfmt_elf.c, fill_files_note): count, page size, then (start, end, offset in pages) each, then
+// the names one after another, NUL-terminated. False when it is cut short; what came before is kept.
 bool read_file_mappings(Bytes contents, std::vector<FileMapping>& mappings) {
   Cursor cursor(contents);
   const auto count = cursor.read<std::uint64_t>();
@@ -73,36 +73,52 @@ bool read_file_mappings(Bytes contents, std::vector<FileMapping>& mappings) {
   return true;
 }
 
-// The signals whose default action writes a core (signal(7)). gcore records in pr_cursig what stopped the thread for gdb,
-// mostly 0, SIGSTOP or SIGINT: nothing died of those.
+// The signals whose default action writes a core (signal(7)). gcore records in pr_cursig what stopped the
+// thread for gdb, mostly 0, SIGSTOP or SIGINT: nothing died of those.
 bool is_core_signal(int signal) {
   switch (signal) {
-    case SIGQUIT: case SIGILL: case SIGTRAP: case SIGABRT: case SIGBUS: case SIGFPE: case SIGSEGV: case SIGXCPU:
-    case SIGXFSZ: case SIGSYS:
+    case SIGQUIT:
+    case SIGILL:
+    case SIGTRAP:
+    case SIGABRT:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGSEGV:
+    case SIGXCPU:
+    case SIGXFSZ:
+    case SIGSYS:
       return true;
     default:
       return false;
   }
 }
 
-void damaged(CoreNotes& result, std::uint64_t offset, const char* what, std::uint64_t expected, std::uint64_t available) {
-  result.notes.push_back({Severity::WARNING,
-                          fmt::format("{} at offset {:#x}: expected {} bytes, have {}", what, offset, expected, available),
-                          ""});
+void damaged(CoreNotes& result, std::uint64_t offset, const char* what, std::uint64_t expected,
+             std::uint64_t available) {
+  result.notes.push_back(
+      {Severity::WARNING,
+       fmt::format("{} at offset {:#x}: expected {} bytes, have {}", what, offset, expected, available), ""});
 }
 
 const char* name_of_note(std::uint32_t type) {
   switch (type) {
-    case NT_PRSTATUS: return "NT_PRSTATUS";
-    case NT_PRPSINFO: return "NT_PRPSINFO";
-    case NT_SIGINFO: return "NT_SIGINFO";
-    case NT_AUXV: return "NT_AUXV";
-    case NT_FILE: return "NT_FILE";
-    default: return "a note";
+    case NT_PRSTATUS:
+      return "NT_PRSTATUS";
+    case NT_PRPSINFO:
+      return "NT_PRPSINFO";
+    case NT_SIGINFO:
+      return "NT_SIGINFO";
+    case NT_AUXV:
+      return "NT_AUXV";
+    case NT_FILE:
+      return "NT_FILE";
+    default:
+      return "a note";
   }
 }
 
-void read_note(const ElfNote& note, std::uint64_t offset, const Architecture& architecture, CoreNotes& result) {
+void read_note(const ElfNote& note, std::uint64_t offset, const Architecture& architecture,
+               CoreNotes& result) {
   if (note.owner != "CORE") return;
   constexpr std::size_t process_info_size = 136;
   switch (note.type) {
@@ -121,7 +137,8 @@ void read_note(const ElfNote& note, std::uint64_t offset, const Architecture& ar
       }
       break;
     case NT_SIGINFO: {
-      // Follows the status of the thread it belongs to. The kernel writes one, for the thread that died; gdb one for each.
+      // Follows the status of the thread it belongs to. The kernel writes one, for the thread that died; gdb
+      // one for each.
       Cursor cursor(note.contents);
       const auto number = cursor.read<std::int32_t>();
       if (!cursor.ok()) {
@@ -131,21 +148,25 @@ void read_note(const ElfNote& note, std::uint64_t offset, const Architecture& ar
       }
       break;
     }
-    case NT_AUXV: read_auxiliary_vector(note.contents, result.process); break;
+    case NT_AUXV:
+      read_auxiliary_vector(note.contents, result.process);
+      break;
     case NT_FILE:
       result.has_file_mappings = true;
       if (!read_file_mappings(note.contents, result.file_mappings)) {
-        result.notes.push_back({Severity::WARNING, fmt::format("NT_FILE at offset {:#x} is cut short", offset), ""});
+        result.notes.push_back(
+            {Severity::WARNING, fmt::format("NT_FILE at offset {:#x} is cut short", offset), ""});
       }
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
 }  // namespace
 
-void read_core_notes(Bytes segment, std::uint64_t alignment, std::uint64_t file_offset, const Architecture& architecture,
-                     CoreNotes& result) {
+void read_core_notes(Bytes segment, std::uint64_t alignment, std::uint64_t file_offset,
+                     const Architecture& architecture, CoreNotes& result) {
   ElfNoteReader reader(segment, alignment);
   while (const auto note = reader.next()) read_note(*note, file_offset + note->offset, architecture, result);
   if (const auto& cut = reader.cut()) {
@@ -162,8 +183,8 @@ void finish_core_notes(CoreNotes& result) {
   }
   if (result.process.signal) {
     const int tid = result.process.signal->tid;
-    const auto victim =
-        std::find_if(threads.begin(), threads.end(), [tid](const Thread& thread) { return thread.tid == tid; });
+    const auto victim = std::find_if(threads.begin(), threads.end(),
+                                     [tid](const Thread& thread) { return thread.tid == tid; });
     std::rotate(threads.begin(), victim, victim == threads.end() ? victim : victim + 1);
   }
   for (Thread& thread : threads) {

@@ -1,15 +1,15 @@
-// What the notes of a core say: the threads, the process, its signal, its auxiliary vector, its file mappings.
-// docs/formats/core.md describes who writes which note.
+// What the notes of a core say: the threads, the process, its signal, its auxiliary vector, its file
+// mappings. docs/formats/core.md describes who writes which note.
 #pragma once
-
-#include <optional>
-#include <utility>
-#include <vector>
 
 #include "base/bytes.h"
 #include "base/error.h"
 #include "coredump/architecture.h"
 #include "coredump/snapshot.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
 
 namespace standstill {
 
@@ -22,8 +22,8 @@ struct CoreNotes {
 };
 
 // Adds what one PT_NOTE segment holds. `file_offset` is where `segment` begins, for messages.
-void read_core_notes(Bytes segment, std::uint64_t alignment, std::uint64_t file_offset, const Architecture& architecture,
-                     CoreNotes& result);
+void read_core_notes(Bytes segment, std::uint64_t alignment, std::uint64_t file_offset,
+                     const Architecture& architecture, CoreNotes& result);
 
 // Call after the last segment: decides who died of what, and puts that thread first.
 void finish_core_notes(CoreNotes& result);

@@ -8,7 +8,8 @@
 namespace standstill {
 namespace {
 
-constexpr const char* OTHER_MACHINE_HINT = "analyze it with a debugger built for that machine, such as gdb-multiarch";
+constexpr const char* OTHER_MACHINE_HINT =
+    "analyze it with a debugger built for that machine, such as gdb-multiarch";
 
 // The first bytes, as text where they are text.
 std::string describe_beginning(Bytes file) {
@@ -21,21 +22,24 @@ std::string describe_beginning(Bytes file) {
     for (const std::uint8_t byte : first) found += byte < 0x20 ? ' ' : static_cast<char>(byte);
     return fmt::format("the text \"{}\"", found);
   }
-  for (const std::uint8_t byte : clipped(first, 0, 4)) found += fmt::format("{}{:02x}", found.empty() ? "" : " ", byte);
+  for (const std::uint8_t byte : clipped(first, 0, 4))
+    found += fmt::format("{}{:02x}", found.empty() ? "" : " ", byte);
   return found;
 }
 
 // What e_ident says, before anything else of the header may be believed.
 Result<void> check_identity(Bytes file) {
-  if (file.empty()) return failure("the file is empty", "was the disk full, or the dump limited by 'ulimit -c'?");
+  if (file.empty())
+    return failure("the file is empty", "was the disk full, or the dump limited by 'ulimit -c'?");
   if (file.size() < SELFMAG || std::memcmp(file.data(), ELFMAG, SELFMAG) != 0) {
     return failure(fmt::format("not an ELF file: it starts with {} at offset 0, expected 7f 45 4c 46",
                                describe_beginning(file)),
                    "give a core file, as gcore or the kernel writes it, or a pid");
   }
   if (file.size() < sizeof(Elf64_Ehdr)) {
-    return failure(fmt::format("ELF header at offset 0: expected {} bytes, have {}", sizeof(Elf64_Ehdr), file.size()),
-                   "the file is truncated; copy it again");
+    return failure(
+        fmt::format("ELF header at offset 0: expected {} bytes, have {}", sizeof(Elf64_Ehdr), file.size()),
+        "the file is truncated; copy it again");
   }
   if (file[EI_CLASS] == ELFCLASS32) {
     return failure("a 32-bit ELF file (EI_CLASS at offset 4 is 1); only 64-bit x86-64 is understood",
@@ -45,7 +49,8 @@ Result<void> check_identity(Bytes file) {
     return failure(fmt::format("damaged ELF header: EI_CLASS at offset 4 is {}, expected 2", file[EI_CLASS]));
   }
   if (file[EI_DATA] == ELFDATA2MSB) {
-    return failure("a big-endian ELF file (EI_DATA at offset 5 is 2); only x86-64 is understood", OTHER_MACHINE_HINT);
+    return failure("a big-endian ELF file (EI_DATA at offset 5 is 2); only x86-64 is understood",
+                   OTHER_MACHINE_HINT);
   }
   if (file[EI_DATA] != ELFDATA2LSB) {
     return failure(fmt::format("damaged ELF header: EI_DATA at offset 5 is {}, expected 1", file[EI_DATA]));
@@ -53,9 +58,10 @@ Result<void> check_identity(Bytes file) {
   return {};
 }
 
-// e_phnum has 16 bits. A process with more mappings has 0xffff (PN_XNUM) there and the number in section 0's sh_info.
-// The kernel writes that section header at the very end of a core, so a truncated core has lost it; then the distance to the
-// first contents after the table (the notes, in the kernel's layout) tells how many there are.
+// e_phnum has 16 bits. A process with more mappings has 0xffff (PN_XNUM) there and the number in section 0's
+// sh_info. The kernel writes that section header at the very end of a core, so a truncated core has lost it;
+// then the distance to the first contents after the table (the notes, in the kernel's layout) tells how many
+// there are.
 std::uint64_t count_program_headers(const Elf64_Ehdr& header, Bytes file) {
   if (header.e_phnum != PN_XNUM) return header.e_phnum;
   Cursor section(clipped(file, header.e_shoff));
@@ -81,9 +87,9 @@ std::string describe_machine(std::uint16_t e_machine) {
     const char* name;
   };
   static constexpr std::array names = {
-      Name{EM_386, "i386"},       Name{EM_ARM, "32-bit ARM"}, Name{EM_AARCH64, "AArch64"}, Name{EM_RISCV, "RISC-V"},
-      Name{EM_PPC64, "PowerPC64"}, Name{EM_S390, "s390x"},     Name{EM_MIPS, "MIPS"},       Name{EM_LOONGARCH, "LoongArch"},
-      Name{EM_X86_64, "x86-64"}};
+      Name{EM_386, "i386"},     Name{EM_ARM, "32-bit ARM"},      Name{EM_AARCH64, "AArch64"},
+      Name{EM_RISCV, "RISC-V"}, Name{EM_PPC64, "PowerPC64"},     Name{EM_S390, "s390x"},
+      Name{EM_MIPS, "MIPS"},    Name{EM_LOONGARCH, "LoongArch"}, Name{EM_X86_64, "x86-64"}};
   for (const Name& name : names) {
     if (name.machine == e_machine) return name.name;
   }
@@ -102,8 +108,8 @@ Result<ElfHeaders> parse_elf_headers(Bytes file) {
   }
   headers.promised_program_headers = header.e_phoff == 0 ? 0 : count_program_headers(header, file);
   if (headers.promised_program_headers != 0 && header.e_phentsize != sizeof(Elf64_Phdr)) {
-    return failure(fmt::format("damaged ELF header: e_phentsize at offset 54 is {}, expected {}", header.e_phentsize,
-                               sizeof(Elf64_Phdr)));
+    return failure(fmt::format("damaged ELF header: e_phentsize at offset 54 is {}, expected {}",
+                               header.e_phentsize, sizeof(Elf64_Phdr)));
   }
   const Bytes table = clipped(file, header.e_phoff);
   const std::uint64_t count = std::min(headers.promised_program_headers, table.size() / sizeof(Elf64_Phdr));

@@ -1,15 +1,15 @@
-// The ELF header and the program headers of a file: what cores, programs and libraries have in common (System V gABI, chapters 4
-// and 5). Checked once; every later reader works on copies.
+// The ELF header and the program headers of a file: what cores, programs and libraries have in common (System
+// V gABI, chapters 4 and 5). Checked once; every later reader works on copies.
 #pragma once
+
+#include "base/bytes.h"
+#include "base/error.h"
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include <elf.h>
-
-#include "base/bytes.h"
-#include "base/error.h"
 
 namespace standstill {
 

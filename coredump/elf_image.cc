@@ -1,10 +1,10 @@
 #include "coredump/elf_image.h"
 
+#include "coredump/elf_headers.h"
+
 #include <algorithm>
 
 #include <fmt/format.h>
-
-#include "coredump/elf_headers.h"
 
 namespace standstill {
 namespace {
@@ -15,8 +15,8 @@ Bytes section_contents(const Elf64_Shdr& header, Bytes file) {
   return file.subspan(header.sh_offset, header.sh_size);
 }
 
-// As for program headers, 16 bits may be too few: then the count stands in section 0's sh_size and the index of the
-// name table in its sh_link.
+// As for program headers, 16 bits may be too few: then the count stands in section 0's sh_size and the index
+// of the name table in its sh_link.
 std::vector<Elf64_Shdr> read_section_headers(const Elf64_Ehdr& header, Bytes file) {
   if (header.e_shoff == 0 || header.e_shentsize != sizeof(Elf64_Shdr)) return {};
   const Bytes table = clipped(file, header.e_shoff);
@@ -36,7 +36,8 @@ std::vector<Elf64_Shdr> read_section_headers(const Elf64_Ehdr& header, Bytes fil
 }
 
 std::string_view name_at(Bytes names, std::uint64_t offset) {
-  constexpr std::uint64_t longest = 4096;  // a table without NULs must not be searched to its end for every section
+  constexpr std::uint64_t longest =
+      4096;  // a table without NULs must not be searched to its end for every section
   Cursor cursor(clipped(names, offset, longest));
   return cursor.read_c_string();
 }
@@ -54,7 +55,8 @@ std::vector<ElfImage::Section> read_sections(const Elf64_Ehdr& header, Bytes fil
   return sections;
 }
 
-// Sections first: in a separate debug file the program headers describe the stripped file and point at other bytes.
+// Sections first: in a separate debug file the program headers describe the stripped file and point at other
+// bytes.
 BuildId find_build_id_of(const ElfImage& image, Bytes file) {
   for (const ElfImage::Section& section : image.sections()) {
     if (section.header.sh_type != SHT_NOTE) continue;
@@ -62,7 +64,8 @@ BuildId find_build_id_of(const ElfImage& image, Bytes file) {
   }
   for (const Elf64_Phdr& segment : image.program_headers()) {
     if (segment.p_type != PT_NOTE) continue;
-    if (auto id = find_build_id(clipped(file, segment.p_offset, segment.p_filesz), segment.p_align)) return *id;
+    if (auto id = find_build_id(clipped(file, segment.p_offset, segment.p_filesz), segment.p_align))
+      return *id;
   }
   return {};
 }

@@ -1,7 +1,12 @@
-// A module's ELF file (or, for the vDSO, its image in memory): headers, sections and segments, checked once so that every
-// span handed out lies inside the file. Sections with SHF_COMPRESSED are handed out raw; readers of
-// debug info (libdw, LLVM) decompress them themselves.
+// A module's ELF file (or, for the vDSO, its image in memory): headers, sections and segments, checked once
+// so that every span handed out lies inside the file. Sections with SHF_COMPRESSED are handed out raw;
+// readers of debug info (libdw, LLVM) decompress them themselves.
 #pragma once
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/mapped_file.h"
+#include "coredump/build_id.h"
 
 #include <memory>
 #include <optional>
@@ -10,11 +15,6 @@
 #include <vector>
 
 #include <elf.h>
-
-#include "base/bytes.h"
-#include "base/error.h"
-#include "base/mapped_file.h"
-#include "coredump/build_id.h"
 
 namespace standstill {
 
@@ -38,8 +38,8 @@ class ElfImage {
   const BuildId& build_id() const { return build_id_; }
   bool is_position_independent() const { return header_.e_type == ET_DYN; }
 
-  // File contents of the segment bytes that start at the virtual address `vaddr` (as in p_vaddr), to the end of
-  // that PT_LOAD's file part; empty when none holds it.
+  // File contents of the segment bytes that start at the virtual address `vaddr` (as in p_vaddr), to the end
+  // of that PT_LOAD's file part; empty when none holds it.
   Bytes bytes_at_vaddr(std::uint64_t vaddr) const;
 
   const std::shared_ptr<const MappedFile>& file() const { return file_; }

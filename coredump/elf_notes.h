@@ -1,11 +1,12 @@
-// The notes of an ELF file or core: a list of (owner, type, contents), each part padded (gABI, chapter 5, Note Section).
+// The notes of an ELF file or core: a list of (owner, type, contents), each part padded (gABI, chapter 5,
+// Note Section).
 #pragma once
+
+#include "base/bytes.h"
 
 #include <cstdint>
 #include <optional>
 #include <string_view>
-
-#include "base/bytes.h"
 
 namespace standstill {
 

@@ -5,12 +5,13 @@
 namespace standstill {
 namespace {
 
-// struct r_debug:   +0 r_version (int)  +8 r_map  +16 r_brk  +24 r_state  +32 r_ldbase  +40 r_next (r_version 2: further namespaces)
-// struct link_map:  +0 l_addr  +8 l_name  +16 l_ld  +24 l_next  +32 l_prev
+// struct r_debug:   +0 r_version (int)  +8 r_map  +16 r_brk  +24 r_state  +32 r_ldbase  +40 r_next (r_version
+// 2: further namespaces) struct link_map:  +0 l_addr  +8 l_name  +16 l_ld  +24 l_next  +32 l_prev
 constexpr std::size_t MOST_ENTRIES = 20'000;
 constexpr unsigned MOST_NAMESPACES = 1000;  // glibc allows 16 (dlmopen)
 
-Address find_debug_structure(const MemoryView& memory, const std::vector<Elf64_Phdr>& program_headers, std::uint64_t load_bias) {
+Address find_debug_structure(const MemoryView& memory, const std::vector<Elf64_Phdr>& program_headers,
+                             std::uint64_t load_bias) {
   constexpr std::uint64_t most_tags = 4096;
   for (const Elf64_Phdr& segment : program_headers) {
     if (segment.p_type != PT_DYNAMIC) continue;
@@ -26,7 +27,8 @@ Address find_debug_structure(const MemoryView& memory, const std::vector<Elf64_P
 
 }  // namespace
 
-std::vector<LinkMapEntry> read_link_map(const MemoryView& memory, const std::vector<Elf64_Phdr>& program_headers,
+std::vector<LinkMapEntry> read_link_map(const MemoryView& memory,
+                                        const std::vector<Elf64_Phdr>& program_headers,
                                         std::uint64_t load_bias) {
   std::vector<LinkMapEntry> entries;
   std::unordered_set<Address> seen;

@@ -9,7 +9,8 @@ constexpr std::uint64_t PAGE = 4096;
 
 std::uint64_t page_down(std::uint64_t value) { return value & ~(PAGE - 1); }
 
-// Real objects have a dozen; a count from the target's memory must not make us copy megabytes for each of its modules.
+// Real objects have a dozen; a count from the target's memory must not make us copy megabytes for each of its
+// modules.
 constexpr std::uint64_t MOST_PROGRAM_HEADERS = 256;
 
 // Notes are small; what claims to be larger is damaged or not worth reading.
@@ -28,7 +29,8 @@ BuildId read_build_id(const MemoryView& memory, const MappedElf& elf) {
 
 }  // namespace
 
-std::optional<LoadedExtent> find_extent_at_bias(const std::vector<Elf64_Phdr>& program_headers, std::uint64_t load_bias) {
+std::optional<LoadedExtent> find_extent_at_bias(const std::vector<Elf64_Phdr>& program_headers,
+                                                std::uint64_t load_bias) {
   std::uint64_t low = UINT64_MAX;
   std::uint64_t high = 0;
   for (const Elf64_Phdr& segment : program_headers) {
@@ -42,10 +44,12 @@ std::optional<LoadedExtent> find_extent_at_bias(const std::vector<Elf64_Phdr>& p
   return extent.start < extent.end ? std::optional(extent) : std::nullopt;
 }
 
-std::optional<LoadedExtent> find_extent(const std::vector<Elf64_Phdr>& program_headers, Address header_address) {
-  const auto first = std::find_if(program_headers.begin(), program_headers.end(), [](const Elf64_Phdr& segment) {
-    return segment.p_type == PT_LOAD && page_down(segment.p_offset) == 0 && segment.p_filesz != 0;
-  });
+std::optional<LoadedExtent> find_extent(const std::vector<Elf64_Phdr>& program_headers,
+                                        Address header_address) {
+  const auto first =
+      std::find_if(program_headers.begin(), program_headers.end(), [](const Elf64_Phdr& segment) {
+        return segment.p_type == PT_LOAD && page_down(segment.p_offset) == 0 && segment.p_filesz != 0;
+      });
   if (first == program_headers.end()) return std::nullopt;
   return find_extent_at_bias(program_headers, header_address.value() - page_down(first->p_vaddr));
 }

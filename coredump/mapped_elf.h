@@ -1,15 +1,16 @@
-// An ELF object as it lies in the target's memory: the process's own copy of the headers and the build ID, which the dump keeps
-// even where it leaves the text out. It is the evidence that a file on disk is held against.
+// An ELF object as it lies in the target's memory: the process's own copy of the headers and the build ID,
+// which the dump keeps even where it leaves the text out. It is the evidence that a file on disk is held
+// against.
 #pragma once
+
+#include "coredump/build_id.h"
+#include "coredump/memory_view.h"
 
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include <elf.h>
-
-#include "coredump/build_id.h"
-#include "coredump/memory_view.h"
 
 namespace standstill {
 
@@ -27,11 +28,13 @@ struct MappedElf {
   BuildId build_id;  // empty where the object has none or its notes cannot be read
 };
 
-// The extent of an object whose file begins (file offset 0) at `header_address`. Nothing when no PT_LOAD holds the file's first
-// page, or when the segments make no sense.
-std::optional<LoadedExtent> find_extent(const std::vector<Elf64_Phdr>& program_headers, Address header_address);
+// The extent of an object whose file begins (file offset 0) at `header_address`. Nothing when no PT_LOAD
+// holds the file's first page, or when the segments make no sense.
+std::optional<LoadedExtent> find_extent(const std::vector<Elf64_Phdr>& program_headers,
+                                        Address header_address);
 // The same, where the load bias is known.
-std::optional<LoadedExtent> find_extent_at_bias(const std::vector<Elf64_Phdr>& program_headers, std::uint64_t load_bias);
+std::optional<LoadedExtent> find_extent_at_bias(const std::vector<Elf64_Phdr>& program_headers,
+                                                std::uint64_t load_bias);
 
 // Nothing when the memory there cannot be read or is not the start of an x86-64 ELF object.
 std::optional<MappedElf> read_mapped_elf(const MemoryView& memory, Address header_address);

@@ -1,6 +1,11 @@
-// The target's memory: pieces of bytes at addresses, from the dump itself, or from a module's file where the dump left
-// unmodified pages out. One index with binary search, built once; reads never copy unless they cross pieces.
+// The target's memory: pieces of bytes at addresses, from the dump itself, or from a module's file where the
+// dump left unmodified pages out. One index with binary search, built once; reads never copy unless they
+// cross pieces.
 #pragma once
+
+#include "base/address.h"
+#include "base/bytes.h"
+#include "base/interval_map.h"
 
 #include <cstring>
 #include <memory>
@@ -9,10 +14,6 @@
 #include <string>
 #include <type_traits>
 #include <vector>
-
-#include "base/address.h"
-#include "base/bytes.h"
-#include "base/interval_map.h"
 
 namespace standstill {
 
@@ -29,7 +30,8 @@ class MemoryView {
 
   MemoryView() = default;
   // `owners` keeps alive what the pieces borrow from. Pieces must not overlap.
-  MemoryView(std::vector<IntervalMap<Piece>::Interval> pieces, std::vector<std::shared_ptr<const void>> owners)
+  MemoryView(std::vector<IntervalMap<Piece>::Interval> pieces,
+             std::vector<std::shared_ptr<const void>> owners)
       : pieces_(std::move(pieces)), owners_(std::move(owners)) {}
 
   // All bytes from `address` to the end of the piece that holds it; empty when that address cannot be read.

@@ -1,14 +1,14 @@
 // One ELF object that the process had mapped: the program, a shared library, the loader, the vDSO.
 #pragma once
 
+#include "base/address.h"
+#include "coredump/build_id.h"
+#include "coredump/elf_image.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "base/address.h"
-#include "coredump/build_id.h"
-#include "coredump/elf_image.h"
 
 namespace standstill {
 
@@ -30,8 +30,8 @@ struct Module {
   bool is_main_program = false;
   bool is_deleted = false;
   FileStatus file_status = FileStatus::NO_FILE;
-  std::string file_path;                  // where the file was looked for and found (sysroot, --exe), or last looked for
-  BuildId file_build_id;                  // of the file at file_path, when it was refused
+  std::string file_path;  // where the file was looked for and found (sysroot, --exe), or last looked for
+  BuildId file_build_id;  // of the file at file_path, when it was refused
   std::shared_ptr<const ElfImage> image;  // null unless OK; for the vDSO its image from memory
 
   bool contains(Address address) const { return start <= address && address < end; }

@@ -15,17 +15,22 @@ bool same_program_headers(const std::vector<Elf64_Phdr>& a, const std::vector<El
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(Elf64_Phdr)) == 0;
 }
 
-// Whether the file's segments lie where the process had the file mapped, with one and the same load bias for all.
-bool agrees_with_mappings(const ElfImage& image, std::uint64_t load_bias, const std::vector<FileMapping>& mappings) {
+// Whether the file's segments lie where the process had the file mapped, with one and the same load bias for
+// all.
+bool agrees_with_mappings(const ElfImage& image, std::uint64_t load_bias,
+                          const std::vector<FileMapping>& mappings) {
   return std::all_of(mappings.begin(), mappings.end(), [&](const FileMapping& mapping) {
-    return std::any_of(image.program_headers().begin(), image.program_headers().end(), [&](const Elf64_Phdr& segment) {
-      if (segment.p_type != PT_LOAD) return false;
-      // Mappings begin at the page that holds the segment's start, or later where one was split.
-      const std::uint64_t slack = segment.p_offset & 4095;
-      const std::uint64_t first = segment.p_offset - slack;
-      if (mapping.file_offset < first || mapping.file_offset >= segment.p_offset + segment.p_filesz) return false;
-      return mapping.start == Address(segment.p_vaddr - slack + (mapping.file_offset - first) + load_bias);
-    });
+    return std::any_of(
+        image.program_headers().begin(), image.program_headers().end(), [&](const Elf64_Phdr& segment) {
+          if (segment.p_type != PT_LOAD) return false;
+          // Mappings begin at the page that holds the segment's start, or later where one was split.
+          const std::uint64_t slack = segment.p_offset & 4095;
+          const std::uint64_t first = segment.p_offset - slack;
+          if (mapping.file_offset < first || mapping.file_offset >= segment.p_offset + segment.p_filesz)
+            return false;
+          return mapping.start ==
+                 Address(segment.p_vaddr - slack + (mapping.file_offset - first) + load_bias);
+        });
   });
 }
 
@@ -37,15 +42,17 @@ std::optional<LoadedExtent> extent_by_file(const ElfImage& image, const ModuleEv
   return agrees ? extent : std::nullopt;
 }
 
-// A build ID on both sides decides. Where the process's copy cannot be read, or the program was linked without one, the
-// program headers must be the same bytes, or the segments must lie exactly where the mappings are.
+// A build ID on both sides decides. Where the process's copy cannot be read, or the program was linked
+// without one, the program headers must be the same bytes, or the segments must lie exactly where the
+// mappings are.
 Verdict compare(const ElfImage& image, const Module& module, const ModuleEvidence& evidence) {
   if (!module.build_id.empty()) {
     return image.build_id() == module.build_id ? Verdict::SAME_BUILD : Verdict::OTHER_BUILD;
   }
   if (evidence.mapped) {
-    return same_program_headers(image.program_headers(), evidence.mapped->program_headers) ? Verdict::LOOKS_THE_SAME
-                                                                                           : Verdict::OTHER_BUILD;
+    return same_program_headers(image.program_headers(), evidence.mapped->program_headers)
+               ? Verdict::LOOKS_THE_SAME
+               : Verdict::OTHER_BUILD;
   }
   return extent_by_file(image, evidence) ? Verdict::LOOKS_THE_SAME : Verdict::OTHER_BUILD;
 }
@@ -53,15 +60,17 @@ Verdict compare(const ElfImage& image, const Module& module, const ModuleEvidenc
 std::string id_or_none(const BuildId& id) { return id.empty() ? "none" : id.hex(); }
 
 // True when the search is over.
-bool try_file(const std::string& path, Module& module, const ModuleEvidence& evidence, bool asked_for, std::vector<Note>& notes) {
+bool try_file(const std::string& path, Module& module, const ModuleEvidence& evidence, bool asked_for,
+              std::vector<Note>& notes) {
   if (path.empty()) return false;
   // Only ordinary files are opened on a core's word: opening a device may do something.
-  struct stat status {};
+  struct stat status{};
   if (!asked_for && (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))) return false;
   auto image = ElfImage::open(path);
   if (!image) {
     // Without headers in the dump it may well be data, and no fault of the file.
-    if (evidence.mapped || asked_for) notes.push_back({Severity::WARNING, image.error().message, module.path});
+    if (evidence.mapped || asked_for)
+      notes.push_back({Severity::WARNING, image.error().message, module.path});
     return false;
   }
   const Verdict verdict = compare(**image, module, evidence);
@@ -69,18 +78,22 @@ bool try_file(const std::string& path, Module& module, const ModuleEvidence& evi
     module.file_status = Module::FileStatus::BUILD_ID_MISMATCH;
     module.file_path = path;
     module.file_build_id = (*image)->build_id();
-    notes.push_back({Severity::WARNING,
-                     module.build_id.empty()
-                         ? fmt::format("{} is not the file that the process had mapped (its segments differ); not used", path)
-                         : fmt::format("{} has build ID {}, but the process had {} mapped; not used", path,
-                                       id_or_none(module.file_build_id), module.build_id.hex()),
-                     module.path});
+    notes.push_back(
+        {Severity::WARNING,
+         module.build_id.empty()
+             ? fmt::format("{} is not the file that the process had mapped (its segments differ); not used",
+                           path)
+             : fmt::format("{} has build ID {}, but the process had {} mapped; not used", path,
+                           id_or_none(module.file_build_id), module.build_id.hex()),
+         module.path});
     return false;
   }
   if (verdict == Verdict::LOOKS_THE_SAME) {
-    notes.push_back({Severity::INFO,
-                     fmt::format("{} is taken for the mapped file because its segments agree; no build ID proves it", path),
-                     module.path});
+    notes.push_back(
+        {Severity::INFO,
+         fmt::format("{} is taken for the mapped file because its segments agree; no build ID proves it",
+                     path),
+         module.path});
   }
   module.file_status = Module::FileStatus::OK;
   module.file_path = path;
@@ -97,7 +110,8 @@ bool try_file(const std::string& path, Module& module, const ModuleEvidence& evi
   return true;
 }
 
-// "DIR/.build-id/ab/cdef...", as Fedora links executables; debug packages put ".debug" files beside it, which hold no text.
+// "DIR/.build-id/ab/cdef...", as Fedora links executables; debug packages put ".debug" files beside it, which
+// hold no text.
 std::string in_build_id_directory(const std::string& directory, const BuildId& id) {
   const std::string hex = id.hex();
   if (hex.size() < 4) return {};
@@ -111,7 +125,8 @@ std::vector<std::string> places(const Module& module, const OpenOptions& options
     if (module.path.empty()) break;  // even its name is unknown
     paths.push_back(in_build_id_directory(directory, module.build_id));
     paths.push_back(directory + module.path);
-    paths.push_back((std::filesystem::path(directory) / std::filesystem::path(module.path).filename()).string());
+    paths.push_back(
+        (std::filesystem::path(directory) / std::filesystem::path(module.path).filename()).string());
   }
   paths.push_back(in_build_id_directory(options.sysroot + "/usr/lib/debug", module.build_id));
   return paths;
@@ -119,7 +134,8 @@ std::vector<std::string> places(const Module& module, const OpenOptions& options
 
 }  // namespace
 
-void attach_file(Module& module, const ModuleEvidence& evidence, const OpenOptions& options, std::vector<Note>& notes) {
+void attach_file(Module& module, const ModuleEvidence& evidence, const OpenOptions& options,
+                 std::vector<Note>& notes) {
   if (module.is_main_program && !options.executable.empty() &&
       try_file(options.executable, module, evidence, true, notes)) {
     return;

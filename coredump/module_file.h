@@ -1,9 +1,6 @@
-// Finds the file of a module and makes sure that it is the very build that the process had mapped. A wrong file is worse than
-// none: it gives plausible, false names.
+// Finds the file of a module and makes sure that it is the very build that the process had mapped. A wrong
+// file is worse than none: it gives plausible, false names.
 #pragma once
-
-#include <optional>
-#include <vector>
 
 #include "base/error.h"
 #include "coredump/mapped_elf.h"
@@ -11,16 +8,21 @@
 #include "coredump/open_core.h"
 #include "coredump/snapshot.h"
 
+#include <optional>
+#include <vector>
+
 namespace standstill {
 
 // What is known about a module before its file is looked for.
 struct ModuleEvidence {
-  std::optional<MappedElf> mapped;      // the process's own copy of the headers, where readable
-  std::vector<FileMapping> mappings;    // as NT_FILE lists them; may be empty
+  std::optional<MappedElf> mapped;    // the process's own copy of the headers, where readable
+  std::vector<FileMapping> mappings;  // as NT_FILE lists them; may be empty
 };
 
-// Fills in file_status, file_path, file_build_id, image, and build_id where only the file tells it. Asks, in this order: --exe
-// (for the main program), the path itself below the sysroot, build ID directories, `fetch_executable`.
-void attach_file(Module& module, const ModuleEvidence& evidence, const OpenOptions& options, std::vector<Note>& notes);
+// Fills in file_status, file_path, file_build_id, image, and build_id where only the file tells it. Asks, in
+// this order: --exe (for the main program), the path itself below the sysroot, build ID directories,
+// `fetch_executable`.
+void attach_file(Module& module, const ModuleEvidence& evidence, const OpenOptions& options,
+                 std::vector<Note>& notes);
 
 }  // namespace standstill

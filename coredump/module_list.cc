@@ -1,9 +1,9 @@
 #include "coredump/module_list.h"
 
+#include "coredump/link_map.h"
+
 #include <algorithm>
 #include <filesystem>
-
-#include "coredump/link_map.h"
 
 namespace standstill {
 namespace {
@@ -44,16 +44,17 @@ Holds contents_of(const std::vector<FileMapping>& mappings, const IntervalMap<st
   return result;
 }
 
-// A file that is mapped as one piece although its segments differ was mapped to be read (by a symbolizer, say), not to be run.
+// A file that is mapped as one piece although its segments differ was mapped to be read (by a symbolizer,
+// say), not to be run.
 bool is_loaded(const std::vector<Elf64_Phdr>& program_headers, const std::vector<FileMapping>& mappings) {
-  const auto loads = std::count_if(program_headers.begin(), program_headers.end(), [](const Elf64_Phdr& segment) {
-    return segment.p_type == PT_LOAD && segment.p_filesz != 0;
-  });
+  const auto loads = std::count_if(
+      program_headers.begin(), program_headers.end(),
+      [](const Elf64_Phdr& segment) { return segment.p_type == PT_LOAD && segment.p_filesz != 0; });
   return mappings.size() > 1 || loads == 1;
 }
 
-// The mappings of the file that begins at mappings[first]: those within its extent; or, where that is unknown, up to the
-// next beginning of a file.
+// The mappings of the file that begins at mappings[first]: those within its extent; or, where that is
+// unknown, up to the next beginning of a file.
 std::vector<FileMapping> mappings_of(const std::vector<FileMapping>& mappings, std::size_t first,
                                      const std::optional<MappedElf>& elf) {
   // Other files may lie in holes between the segments, but not many.
@@ -179,7 +180,8 @@ std::vector<FoundModule> list_modules(const MemoryView& memory, const IntervalMa
   return modules;
 }
 
-std::vector<FoundModule> list_linked_modules(const MemoryView& memory, const std::vector<FoundModule>& known) {
+std::vector<FoundModule> list_linked_modules(const MemoryView& memory,
+                                             const std::vector<FoundModule>& known) {
   const auto main = std::find_if(known.begin(), known.end(),
                                  [](const FoundModule& found) { return found.module.is_main_program; });
   if (main == known.end()) return {};

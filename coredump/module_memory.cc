@@ -8,8 +8,9 @@ namespace {
 constexpr std::uint64_t PAGE = 4096;
 
 bool overlaps(const MemoryRanges& ranges, Address start, Address end) {
-  const auto after = std::lower_bound(ranges.begin(), ranges.end(), end,
-                                      [](const auto& range, Address address) { return range.start < address; });
+  const auto after =
+      std::lower_bound(ranges.begin(), ranges.end(), end,
+                       [](const auto& range, Address address) { return range.start < address; });
   return after != ranges.begin() && std::prev(after)->end > start;
 }
 
@@ -38,8 +39,10 @@ MemoryRanges ranges_of_module(const FoundModule& found) {
   for (const Elf64_Phdr& segment : program_headers(found)) {
     if (segment.p_type != PT_LOAD || segment.p_memsz == 0) continue;
     const Address start(module.from_vaddr(segment.p_vaddr).value() & ~(PAGE - 1));
-    const Address end((module.from_vaddr(segment.p_vaddr + segment.p_memsz).value() + PAGE - 1) & ~(PAGE - 1));
-    if (start < end && start >= module.start && end <= module.end) ranges.push_back({start, end, segment.p_flags});
+    const Address end((module.from_vaddr(segment.p_vaddr + segment.p_memsz).value() + PAGE - 1) &
+                      ~(PAGE - 1));
+    if (start < end && start >= module.start && end <= module.end)
+      ranges.push_back({start, end, segment.p_flags});
   }
   return ranges;
 }

@@ -1,10 +1,6 @@
-// The way from a core file to a snapshot, from top to bottom: headers, memory, notes, modules, the memory that only the
-// modules' files have, and what all that says about the process.
+// The way from a core file to a snapshot, from top to bottom: headers, memory, notes, modules, the memory
+// that only the modules' files have, and what all that says about the process.
 #include "coredump/open_core.h"
-
-#include <algorithm>
-
-#include <fmt/format.h>
 
 #include "base/page_cache.h"
 #include "coredump/command_line.h"
@@ -14,6 +10,10 @@
 #include "coredump/elf_headers.h"
 #include "coredump/module_list.h"
 #include "coredump/module_memory.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
 
 namespace standstill {
 namespace {
@@ -37,21 +37,28 @@ Result<ElfHeaders> parse_core_headers(Bytes file) {
   if (header.e_type == ET_CORE) return headers;
   if (header.e_type == ET_EXEC || header.e_type == ET_DYN) {
     const bool is_program = header.e_type == ET_EXEC || !has_soname(file, headers->program_headers);
-    return failure(fmt::format("is {}, not a core", is_program ? "an executable" : "a shared library"),
-                   "give the pid of the running process, or a core of it (gcore PID); the program goes to --exe");
+    return failure(
+        fmt::format("is {}, not a core", is_program ? "an executable" : "a shared library"),
+        "give the pid of the running process, or a core of it (gcore PID); the program goes to --exe");
   }
-  return failure(fmt::format("is an ELF file of type {} (e_type at offset 16), not a core ({})", header.e_type, ET_CORE),
-                 "give a core file, as gcore or the kernel writes it, or a pid");
+  return failure(
+      fmt::format("is an ELF file of type {} (e_type at offset 16), not a core ({})", header.e_type, ET_CORE),
+      "give a core file, as gcore or the kernel writes it, or a pid");
 }
 
-CoreNotes read_all_notes(Bytes file, const std::vector<Elf64_Phdr>& segments, const Architecture& architecture) {
+CoreNotes read_all_notes(Bytes file, const std::vector<Elf64_Phdr>& segments,
+                         const Architecture& architecture) {
   CoreNotes notes;
   std::uint64_t unread = file.size();  // damaged headers may name the same bytes again and again
   for (const Elf64_Phdr& segment : segments) {
     if (segment.p_type != PT_NOTE) continue;
     const Bytes bytes = clipped(file, segment.p_offset, segment.p_filesz);
     if (bytes.size() > unread) {
-      notes.notes.push_back({Severity::WARNING, fmt::format("the note segments overlap; the one at offset {:#x} and those after it are not read", segment.p_offset), ""});
+      notes.notes.push_back(
+          {Severity::WARNING,
+           fmt::format("the note segments overlap; the one at offset {:#x} and those after it are not read",
+                       segment.p_offset),
+           ""});
       break;
     }
     unread -= bytes.size();
@@ -62,10 +69,11 @@ CoreNotes read_all_notes(Bytes file, const std::vector<Elf64_Phdr>& segments, co
   return notes;
 }
 
-// The modules with their files, by start address. The dynamic linker's list is asked last, because following it may need pages
-// that only the program's file has.
+// The modules with their files, by start address. The dynamic linker's list is asked last, because following
+// it may need pages that only the program's file has.
 std::vector<FoundModule> find_modules(const MemoryView& memory, const IntervalMap<std::uint32_t>& ranges,
-                                      const CoreNotes& core, const OpenOptions& options, std::vector<Note>& notes) {
+                                      const CoreNotes& core, const OpenOptions& options,
+                                      std::vector<Note>& notes) {
   std::vector<FoundModule> modules = list_modules(memory, ranges, core);
   const auto attach_files = [&](std::vector<FoundModule>& found) {
     for (FoundModule& one : found) {
@@ -73,9 +81,11 @@ std::vector<FoundModule> find_modules(const MemoryView& memory, const IntervalMa
     }
   };
   attach_files(modules);
-  std::erase_if(modules, [](const FoundModule& found) { return found.is_guess && found.module.image == nullptr; });
+  std::erase_if(modules,
+                [](const FoundModule& found) { return found.is_guess && found.module.image == nullptr; });
   if (modules.size() >= MOST_MODULES) {
-    notes.push_back({Severity::WARNING, fmt::format("more than {} modules; the others are not shown", MOST_MODULES), ""});
+    notes.push_back(
+        {Severity::WARNING, fmt::format("more than {} modules; the others are not shown", MOST_MODULES), ""});
   }
   auto linked = list_linked_modules(memory, modules);
   attach_files(linked);
@@ -134,19 +144,20 @@ void note_what_is_missing(Snapshot& snapshot, const ElfHeaders& headers, const C
   const bool lost_notes = std::ranges::any_of(headers.program_headers, outside);
   if (completeness.missing_segments != 0) {
     const std::uint64_t promised = completeness.file_bytes + completeness.missing_bytes;
-    std::string text = fmt::format("the core is truncated: {} of {} are there", readable_size(completeness.file_bytes),
-                                   readable_size(promised));
+    std::string text = fmt::format("the core is truncated: {} of {} are there",
+                                   readable_size(completeness.file_bytes), readable_size(promised));
     if (lost_headers != 0) text += fmt::format(", and {} of its program headers are cut off", lost_headers);
     text += fmt::format("; {} of {} segments are cut or missing", completeness.missing_segments,
                         headers.promised_program_headers);
     snapshot.notes.push_back({Severity::WARNING, std::move(text), ""});
   }
   if (!core.threads.empty()) return;
-  snapshot.notes.push_back({Severity::ERROR,
-                            lost_notes ? "the notes with the registers of all threads lay in the part that is missing "
-                                         "(gcore writes them last): no thread can be shown"
-                                       : "the core has no NT_PRSTATUS note: no thread can be shown",
-                            ""});
+  snapshot.notes.push_back(
+      {Severity::ERROR,
+       lost_notes ? "the notes with the registers of all threads lay in the part that is missing "
+                    "(gcore writes them last): no thread can be shown"
+                  : "the core has no NT_PRSTATUS note: no thread can be shown",
+       ""});
 }
 
 // Whoever opens a core wants its stacks next. The innermost pages hold a dozen frames or two.

@@ -1,14 +1,15 @@
-// Opens a core file: ELF64 x86-64, as gdb's gcore, the kernel or our own capture write it, plain or compressed.
+// Opens a core file: ELF64 x86-64, as gdb's gcore, the kernel or our own capture write it, plain or
+// compressed.
 #pragma once
+
+#include "base/error.h"
+#include "base/mapped_file.h"
+#include "coredump/snapshot.h"
 
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "base/error.h"
-#include "base/mapped_file.h"
-#include "coredump/snapshot.h"
 
 namespace standstill {
 
@@ -16,14 +17,16 @@ struct OpenOptions {
   std::string executable;               // --exe
   std::string sysroot;                  // --sysroot
   std::vector<std::string> debug_dirs;  // --debug-dir: also searched for modules themselves, by build ID
-  // Finds a module's file elsewhere by its build ID (debuginfod); returns "" where there is none. May be empty.
+  // Finds a module's file elsewhere by its build ID (debuginfod); returns "" where there is none. May be
+  // empty.
   std::function<std::string(const BuildId&)> fetch_executable;
-  // Called now and then during work over a second: what is being done, and how far (0..1, negative when unknown).
+  // Called now and then during work over a second: what is being done, and how far (0..1, negative when
+  // unknown).
   std::function<void(const std::string&, double)> progress;
 };
 
-// `path` is a file or "-" for standard input. An Error means that there is no core to speak of; what is damaged or missing
-// inside becomes notes of the snapshot.
+// `path` is a file or "-" for standard input. An Error means that there is no core to speak of; what is
+// damaged or missing inside becomes notes of the snapshot.
 Result<Snapshot> open_core(const std::string& path, const OpenOptions& options);
 
 // The same for a plain core whose bytes are at hand.

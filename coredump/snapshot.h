@@ -1,18 +1,19 @@
-// One immutable picture of one process: threads with their registers, modules, memory. Everything later works on this and
-// does not care whether a core file or a process was the source. What only a live process knows is optional.
+// One immutable picture of one process: threads with their registers, modules, memory. Everything later works
+// on this and does not care whether a core file or a process was the source. What only a live process knows
+// is optional.
 #pragma once
-
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
 
 #include "base/error.h"
 #include "base/interval_map.h"
 #include "coredump/memory_view.h"
 #include "coredump/module.h"
 #include "coredump/thread.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace standstill {
 
@@ -26,8 +27,8 @@ struct FileMapping {
   std::string path;               // as recorded, with a " (deleted)" suffix if it had one
 };
 
-// The signal that made the kernel write the core (NT_SIGINFO, or pr_cursig of the first thread); absent for gcore of a
-// quiet process.
+// The signal that made the kernel write the core (NT_SIGINFO, or pr_cursig of the first thread); absent for
+// gcore of a quiet process.
 struct DeathSignal {
   int number = 0;
   int tid = 0;
@@ -36,14 +37,16 @@ struct DeathSignal {
 struct ProcessInfo {
   int pid = 0;
   int parent_pid = 0;
-  std::string name;                       // pr_fname: at most 15 characters
-  std::string executable;                 // path of the program as the process saw it; "" where unknown
-  std::vector<std::string> command_line;  // from the target's memory where readable, else pr_psargs split at spaces
+  std::string name;        // pr_fname: at most 15 characters
+  std::string executable;  // path of the program as the process saw it; "" where unknown
+  std::vector<std::string>
+      command_line;  // from the target's memory where readable, else pr_psargs split at spaces
   std::optional<DeathSignal> signal;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> auxiliary_vector;  // (AT_*, value)
 };
 
-// How much of the dump is there. `missing_bytes` counts what program headers promise beyond the end of the file.
+// How much of the dump is there. `missing_bytes` counts what program headers promise beyond the end of the
+// file.
 struct Completeness {
   std::uint64_t file_bytes = 0;
   std::uint64_t missing_bytes = 0;

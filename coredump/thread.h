@@ -1,8 +1,8 @@
 #pragma once
 
-#include <string>
-
 #include "coredump/registers.h"
+
+#include <string>
 
 namespace standstill {
 
@@ -11,7 +11,7 @@ struct Thread {
   int tid = 0;
   std::string name;  // empty where nothing tells it (a core holds the main thread's name only)
   Registers registers;
-  int signal = 0;    // pr_cursig: the signal that was being delivered; 0 for none
+  int signal = 0;  // pr_cursig: the signal that was being delivered; 0 for none
 };
 
 }  // namespace standstill

@@ -1,5 +1,5 @@
-// A thread's status on x86-64 (Linux include/uapi/linux/elfcore.h, struct elf_prstatus; the registers are struct
-// user_regs_struct of arch/x86/include/asm/user_64.h):
+// A thread's status on x86-64 (Linux include/uapi/linux/elfcore.h, struct elf_prstatus; the registers are
+// struct user_regs_struct of arch/x86/include/asm/user_64.h):
 //
 //     +0   pr_info {si_signo, si_code, si_errno}   three ints
 //     +12  pr_cursig    short
@@ -9,23 +9,26 @@
 //     +48  pr_utime, pr_stime, pr_cutime, pr_cstime
 //     +112 pr_reg       27 longs, in the order below
 //     +328 pr_fpvalid
+#include "coredump/architecture.h"
+
 #include <array>
 
 #include <elf.h>
 
-#include "coredump/architecture.h"
-
 namespace standstill {
 namespace {
 
+// clang-format off
 enum KernelOrder : unsigned {
   K_R15, K_R14, K_R13, K_R12, K_RBP, K_RBX, K_R11, K_R10, K_R9, K_R8, K_RAX, K_RCX, K_RDX, K_RSI, K_RDI, K_ORIG_RAX,
   K_RIP, K_CS, K_EFLAGS, K_RSP, K_SS, K_FS_BASE, K_GS_BASE, K_DS, K_ES, K_FS, K_GS, K_COUNT
 };
+// clang-format on
 
 // Index is the DWARF number (registers.h).
-constexpr std::array<unsigned, Registers::COUNT> kernel_index = {
-    K_RAX, K_RDX, K_RCX, K_RBX, K_RSI, K_RDI, K_RBP, K_RSP, K_R8, K_R9, K_R10, K_R11, K_R12, K_R13, K_R14, K_R15, K_RIP};
+constexpr std::array<unsigned, Registers::COUNT> kernel_index = {K_RAX, K_RDX, K_RCX, K_RBX, K_RSI, K_RDI,
+                                                                 K_RBP, K_RSP, K_R8,  K_R9,  K_R10, K_R11,
+                                                                 K_R12, K_R13, K_R14, K_R15, K_RIP};
 
 Thread read_status(Bytes status) {
   Cursor cursor(status);
@@ -36,7 +39,8 @@ Thread read_status(Bytes status) {
   thread.tid = cursor.read<std::int32_t>();
   cursor.seek(112);
   const auto saved = cursor.read<std::array<std::uint64_t, K_COUNT>>();
-  for (unsigned i = 0; i < Registers::COUNT; ++i) thread.registers.by_dwarf_number[i] = saved[kernel_index[i]];
+  for (unsigned i = 0; i < Registers::COUNT; ++i)
+    thread.registers.by_dwarf_number[i] = saved[kernel_index[i]];
   thread.registers.system_call = static_cast<std::int64_t>(saved[K_ORIG_RAX]);
   thread.registers.thread_pointer = saved[K_FS_BASE];
   thread.registers.flags = saved[K_EFLAGS];

@@ -1,9 +1,10 @@
-// gzip (RFC 1952). A file may hold several members one after another (pigz, bgzip), and zeros after the last one.
+// gzip (RFC 1952). A file may hold several members one after another (pigz, bgzip), and zeros after the last
+// one.
+#include "coredump/compression.h"
+
 #include <climits>
 
 #include <zlib.h>
-
-#include "coredump/compression.h"
 
 namespace standstill {
 namespace {
@@ -27,7 +28,8 @@ class GzipDecompressor : public Decompressor {
     }
     input = clipped(input, 0, UINT_MAX);
     output = output.first(std::min<std::size_t>(output.size(), UINT_MAX));
-    stream_.next_in = const_cast<std::uint8_t*>(input.data());  // zlib reads it only; its type is older than const
+    stream_.next_in =
+        const_cast<std::uint8_t*>(input.data());  // zlib reads it only; its type is older than const
     stream_.avail_in = static_cast<unsigned>(input.size());
     stream_.next_out = output.data();
     stream_.avail_out = static_cast<unsigned>(output.size());

@@ -1,7 +1,8 @@
-// The LZ4 frame format (lz4_Frame_format.md of the LZ4 sources), as the lz4 program and older systemd-coredump write it.
-#include <lz4frame.h>
-
+// The LZ4 frame format (lz4_Frame_format.md of the LZ4 sources), as the lz4 program and older
+// systemd-coredump write it.
 #include "coredump/compression.h"
+
+#include <lz4frame.h>
 
 namespace standstill {
 namespace {
@@ -16,10 +17,12 @@ class Lz4Decompressor : public Decompressor {
   Step step(Bytes input, std::span<std::uint8_t> output, bool) override {
     if (context_ == nullptr) return {0, 0, "no memory"};
     if (input.empty() && is_complete_) return {};
-    // No more at a time than the library asks for: an error says nothing of the blocks that went well in the same call.
+    // No more at a time than the library asks for: an error says nothing of the blocks that went well in the
+    // same call.
     std::size_t consumed = std::min(input.size(), wanted_);
     std::size_t produced = output.size();
-    const std::size_t result = LZ4F_decompress(context_, output.data(), &produced, input.data(), &consumed, nullptr);
+    const std::size_t result =
+        LZ4F_decompress(context_, output.data(), &produced, input.data(), &consumed, nullptr);
     if (LZ4F_isError(result)) return {0, 0, LZ4F_getErrorName(result)};
     is_complete_ = result == 0;
     wanted_ = is_complete_ ? LZ4F_HEADER_SIZE_MIN : result;

@@ -1,7 +1,7 @@
 // xz (the .xz File Format of the XZ Utils sources), through liblzma.
-#include <lzma.h>
-
 #include "coredump/compression.h"
+
+#include <lzma.h>
 
 namespace standstill {
 namespace {
@@ -27,12 +27,23 @@ class XzDecompressor : public Decompressor {
     Step step{input.size() - stream_.avail_in, output.size() - stream_.avail_out, {}};
     switch (result) {
       case LZMA_OK:
-      case LZMA_BUF_ERROR: break;
-      case LZMA_STREAM_END: is_complete_ = true; break;
-      case LZMA_FORMAT_ERROR: step.problem = "not the beginning of an xz stream"; break;
-      case LZMA_MEMLIMIT_ERROR: step.problem = "needs more than 256 MB of memory; unpack it with xz -d"; break;
-      case LZMA_OPTIONS_ERROR: step.problem = "options that this liblzma does not know"; break;
-      default: step.problem = "damaged data"; break;
+      case LZMA_BUF_ERROR:
+        break;
+      case LZMA_STREAM_END:
+        is_complete_ = true;
+        break;
+      case LZMA_FORMAT_ERROR:
+        step.problem = "not the beginning of an xz stream";
+        break;
+      case LZMA_MEMLIMIT_ERROR:
+        step.problem = "needs more than 256 MB of memory; unpack it with xz -d";
+        break;
+      case LZMA_OPTIONS_ERROR:
+        step.problem = "options that this liblzma does not know";
+        break;
+      default:
+        step.problem = "damaged data";
+        break;
     }
     return step;
   }

@@ -1,8 +1,8 @@
-// Zstandard (RFC 8878): what systemd-coredump writes. The library goes from one frame to the next by itself and skips frames
-// that hold no data.
-#include <zstd.h>
-
+// Zstandard (RFC 8878): what systemd-coredump writes. The library goes from one frame to the next by itself
+// and skips frames that hold no data.
 #include "coredump/compression.h"
+
+#include <zstd.h>
 
 namespace standstill {
 namespace {
@@ -19,7 +19,8 @@ class ZstdDecompressor : public Decompressor {
     ZSTD_outBuffer out{output.data(), output.size(), 0};
     // An empty step after the end of a frame would begin the next one.
     if (input.empty() && is_complete_) return {};
-    // No more at a time than the library asks for: an error says nothing of the blocks that went well in the same call.
+    // No more at a time than the library asks for: an error says nothing of the blocks that went well in the
+    // same call.
     in.size = std::min(in.size, wanted_);
     const std::size_t result = ZSTD_decompressStream(stream_, &out, &in);
     Step step{in.pos, out.pos, {}};
@@ -44,8 +45,8 @@ class ZstdDecompressor : public Decompressor {
 };
 
 bool recognizes(Bytes beginning) {
-  const bool is_skippable =
-      beginning.size() >= 4 && (beginning[0] & 0xf0) == 0x50 && starts_with(beginning.subspan(1), {0x2a, 0x4d, 0x18});
+  const bool is_skippable = beginning.size() >= 4 && (beginning[0] & 0xf0) == 0x50 &&
+                            starts_with(beginning.subspan(1), {0x2a, 0x4d, 0x18});
   return is_skippable || starts_with(beginning, {0x28, 0xb5, 0x2f, 0xfd});
 }
 

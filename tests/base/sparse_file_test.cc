@@ -1,13 +1,12 @@
 #include "base/sparse_file.h"
 
+#include "base/mapped_file.h"
+
 #include <cstdlib>
 #include <random>
 
-#include <sys/stat.h>
-
 #include <catch2/catch_test_macros.hpp>
-
-#include "base/mapped_file.h"
+#include <sys/stat.h>
 
 using namespace standstill;
 
@@ -30,7 +29,7 @@ TEST_CASE("A sparse file reads back what was appended and holds no zeros") {
   REQUIRE(file->finish());
   CHECK(file->size() == all.size());
 
-  struct stat status {};
+  struct stat status{};
   REQUIRE(::fstat(file->descriptor(), &status) == 0);
   CHECK(static_cast<std::uint64_t>(status.st_size) == all.size());
   CHECK(status.st_blocks * 512 < 4 << 20);
@@ -44,6 +43,7 @@ TEST_CASE("A folder for temporary files that is not there is one clear error") {
   const auto file = SparseFile::create();
   ::unsetenv("TMPDIR");
   REQUIRE_FALSE(file);
-  CHECK(file.error().message == "cannot make a temporary file in /nonexistent/folder: No such file or directory");
+  CHECK(file.error().message ==
+        "cannot make a temporary file in /nonexistent/folder: No such file or directory");
   CHECK(file.error().hint.find("TMPDIR") != std::string::npos);
 }

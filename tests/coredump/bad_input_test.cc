@@ -1,14 +1,13 @@
 // What is not a core at all: one line that says what was found and where, and what to try.
-#include <cstring>
-
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <catch2/catch_test_macros.hpp>
-
 #include "coredump/open_core.h"
 #include "tests/support/core_builder.h"
 #include "tests/support/run_program.h"
+
+#include <cstring>
+
+#include <catch2/catch_test_macros.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace standstill;
 
@@ -44,7 +43,8 @@ const synth::ByteVector sound = synth::CoreBuilder().thread(1, {}).build();
 TEST_CASE("A text given as a core is named as text") {
   const std::string text = "#!/bin/sh\necho hello\n";
   const Error error = error_of_contents({text.begin(), text.end()});
-  CHECK(error.message == "not an ELF file: it starts with the text \"#!/bin/sh echo h\" at offset 0, expected 7f 45 4c 46");
+  CHECK(error.message ==
+        "not an ELF file: it starts with the text \"#!/bin/sh echo h\" at offset 0, expected 7f 45 4c 46");
   CHECK_FALSE(error.hint.empty());
 }
 
@@ -56,7 +56,8 @@ TEST_CASE("Binary that is no ELF file is shown by its first bytes") {
 TEST_CASE("An empty file is called empty") { CHECK(error_of_contents({}).message == "the file is empty"); }
 
 TEST_CASE("An ELF header that is cut off says how much is there") {
-  CHECK(error_of_contents({sound.begin(), sound.begin() + 40}).message == "ELF header at offset 0: expected 64 bytes, have 40");
+  CHECK(error_of_contents({sound.begin(), sound.begin() + 40}).message ==
+        "ELF header at offset 0: expected 64 bytes, have 40");
 }
 
 TEST_CASE("A program given as a core leads to its pid and to --exe") {
@@ -76,14 +77,19 @@ TEST_CASE("A shared library is told from a program") {
 TEST_CASE("Cores of other machines are refused by name") {
   CHECK(error_of_contents(with(sound, EI_CLASS, ELFCLASS32)).message.starts_with("a 32-bit ELF file"));
   CHECK(error_of_contents(with(sound, EI_DATA, ELFDATA2MSB)).message.starts_with("a big-endian ELF file"));
-  CHECK(error_of_contents(with(sound, 18, EM_AARCH64)).message == "made on AArch64 (e_machine at offset 18); only x86-64 is understood");
-  CHECK(error_of_contents(with(with(sound, 18, 0xfe), 19, 0xca)).message.starts_with("made on machine 0xcafe"));
+  CHECK(error_of_contents(with(sound, 18, EM_AARCH64)).message ==
+        "made on AArch64 (e_machine at offset 18); only x86-64 is understood");
+  CHECK(
+      error_of_contents(with(with(sound, 18, 0xfe), 19, 0xca)).message.starts_with("made on machine 0xcafe"));
 }
 
 TEST_CASE("Damaged headers are named by offset") {
-  CHECK(error_of_contents(with(sound, EI_CLASS, 9)).message == "damaged ELF header: EI_CLASS at offset 4 is 9, expected 2");
-  CHECK(error_of_contents(with(sound, 54, 1)).message == "damaged ELF header: e_phentsize at offset 54 is 1, expected 56");
-  CHECK(error_of_contents(with(sound, 16, ET_REL)).message == "is an ELF file of type 1 (e_type at offset 16), not a core (4)");
+  CHECK(error_of_contents(with(sound, EI_CLASS, 9)).message ==
+        "damaged ELF header: EI_CLASS at offset 4 is 9, expected 2");
+  CHECK(error_of_contents(with(sound, 54, 1)).message ==
+        "damaged ELF header: e_phentsize at offset 54 is 1, expected 56");
+  CHECK(error_of_contents(with(sound, 16, ET_REL)).message ==
+        "is an ELF file of type 1 (e_type at offset 16), not a core (4)");
 }
 
 TEST_CASE("A folder, a missing file and a device are no cores") {

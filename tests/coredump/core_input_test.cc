@@ -2,19 +2,18 @@
 // (lz4 with small blocks: what a stream that breaks inside its only block held is lost.)
 #include "coredump/core_input.h"
 
-#include <csignal>
-#include <random>
-
-#include <fcntl.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
-#include <catch2/catch_test_macros.hpp>
-#include <catch2/generators/catch_generators.hpp>
-
 #include "base/descriptor.h"
 #include "tests/support/core_builder.h"
 #include "tests/support/run_program.h"
+
+#include <csignal>
+#include <random>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 using namespace standstill;
 
@@ -25,7 +24,10 @@ struct Format {
   std::vector<std::string> command;
 };
 
-const Format formats[] = {{"zstd", {"zstd", "-q", "-c"}}, {"lz4", {"lz4", "-q", "-c", "-B4"}}, {"gzip", {"gzip", "-c"}}, {"xz", {"xz", "-c"}}};
+const Format formats[] = {{"zstd", {"zstd", "-q", "-c"}},
+                          {"lz4", {"lz4", "-q", "-c", "-B4"}},
+                          {"gzip", {"gzip", "-c"}},
+                          {"xz", {"xz", "-c"}}};
 
 // A megabyte and a half, partly zeros, partly noise.
 std::string sample() {
@@ -80,7 +82,8 @@ TEST_CASE("Every compression is recognised by its bytes and unpacked whole") {
 
 TEST_CASE("Streams one after another count as one") {
   const Format& format = formats[GENERATE(0, 1, 2, 3)];
-  const Unpacked unpacked = unpack(compress(format, "first ") + compress(format, "second ") + compress(format, "third"));
+  const Unpacked unpacked =
+      unpack(compress(format, "first ") + compress(format, "second ") + compress(format, "third"));
   REQUIRE(unpacked.file);
   CHECK(unpacked.text() == "first second third");
   CHECK(unpacked.notes.empty());
@@ -103,7 +106,8 @@ TEST_CASE("A damaged stream gives what came before the damage and a note") {
   const Format& format = formats[GENERATE(0, 1, 2, 3)];
   const std::string text = sample();
   std::string packed = compress(format, text);
-  for (std::size_t i = 0; i < 64; ++i) packed[packed.size() * 3 / 4 + i] = static_cast<char>(~packed[packed.size() * 3 / 4 + i]);
+  for (std::size_t i = 0; i < 64; ++i)
+    packed[packed.size() * 3 / 4 + i] = static_cast<char>(~packed[packed.size() * 3 / 4 + i]);
   const Unpacked unpacked = unpack(packed);
   INFO(format.name);
   REQUIRE(unpacked.file);
@@ -115,7 +119,8 @@ TEST_CASE("A stream that breaks at once is an error") {
   const Format& format = formats[GENERATE(0, 1, 2, 3)];
   const Unpacked unpacked = unpack(compress(format, sample()).substr(0, 9));
   REQUIRE_FALSE(unpacked.file);
-  CHECK(unpacked.file.error().message.find("the " + format.name + " stream is broken at offset 9") != std::string::npos);
+  CHECK(unpacked.file.error().message.find("the " + format.name + " stream is broken at offset 9") !=
+        std::string::npos);
   CHECK_FALSE(unpacked.file.error().hint.empty());
 }
 

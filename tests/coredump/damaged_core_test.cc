@@ -1,13 +1,13 @@
 // Cores that were cut off, or whose headers lie. Nothing may crash, and what can be read must be kept.
+#include "coredump/core_memory.h"
+#include "coredump/open_core.h"
+#include "tests/support/core_builder.h"
+
 #include <algorithm>
 #include <cstring>
 #include <random>
 
 #include <catch2/catch_test_macros.hpp>
-
-#include "coredump/core_memory.h"
-#include "coredump/open_core.h"
-#include "tests/support/core_builder.h"
 
 using namespace standstill;
 using synth::ByteVector;
@@ -15,7 +15,9 @@ using synth::CoreBuilder;
 
 namespace {
 
-Result<Snapshot> open_bytes(ByteVector bytes) { return read_core(MappedFile::from_memory(std::move(bytes), "core"), {}); }
+Result<Snapshot> open_bytes(ByteVector bytes) {
+  return read_core(MappedFile::from_memory(std::move(bytes), "core"), {});
+}
 
 Registers registers_with_stack(std::uint64_t sp) {
   Registers registers;
@@ -27,8 +29,12 @@ constexpr std::uint64_t FIRST = 0x10000, SECOND = 0x20000;
 
 ByteVector three_threads(CoreBuilder::Layout layout) {
   CoreBuilder core(layout);
-  core.process(5, "prog", "prog").thread(5, registers_with_stack(FIRST)).thread(6, registers_with_stack(SECOND));
-  core.thread(7, registers_with_stack(SECOND)).auxiliary({{AT_PAGESZ, 4096}}).files({{Address(FIRST), Address(FIRST + 1), 0, "/x"}});
+  core.process(5, "prog", "prog")
+      .thread(5, registers_with_stack(FIRST))
+      .thread(6, registers_with_stack(SECOND));
+  core.thread(7, registers_with_stack(SECOND))
+      .auxiliary({{AT_PAGESZ, 4096}})
+      .files({{Address(FIRST), Address(FIRST + 1), 0, "/x"}});
   core.memory(FIRST, ByteVector(3000, 0x11)).memory(SECOND, ByteVector(3000, 0x22));
   return core.build();
 }
@@ -61,9 +67,9 @@ TEST_CASE("A core cut at any byte shows all threads and bytes before the cut") {
     CHECK(readable_bytes(*snapshot) >= readable_before);
     const bool has_all_headers = size >= sizeof(Elf64_Ehdr) + 3 * sizeof(Elf64_Phdr);
     if (has_all_headers) CHECK(snapshot->completeness.missing_bytes == whole.size() - size);
-    const auto about_truncation = std::count_if(snapshot->notes.begin(), snapshot->notes.end(), [](const Note& note) {
-      return note.text.starts_with("the core is truncated");
-    });
+    const auto about_truncation =
+        std::count_if(snapshot->notes.begin(), snapshot->notes.end(),
+                      [](const Note& note) { return note.text.starts_with("the core is truncated"); });
     CHECK(about_truncation == 1);
     threads_before = snapshot->threads.size();
     readable_before = readable_bytes(*snapshot);
@@ -88,7 +94,9 @@ TEST_CASE("A core of gcore that lost its notes says that no thread can be shown"
 
 TEST_CASE("Status notes of the wrong size are passed over with a place") {
   CoreBuilder core;
-  core.raw_note("CORE", NT_PRSTATUS, ByteVector(112)).thread(3, {}).raw_note("CORE", NT_PRPSINFO, ByteVector(8));
+  core.raw_note("CORE", NT_PRSTATUS, ByteVector(112))
+      .thread(3, {})
+      .raw_note("CORE", NT_PRPSINFO, ByteVector(8));
   const auto snapshot = open_bytes(core.build());
   REQUIRE(snapshot);
   CHECK(snapshot->threads.size() == 1);
@@ -100,9 +108,14 @@ TEST_CASE("Status notes of the wrong size are passed over with a place") {
 TEST_CASE("A mapping table that promises more than it holds is cut short") {
   for (const std::uint64_t count : {std::uint64_t{2}, std::uint64_t{1} << 60, ~std::uint64_t{0}}) {
     synth::ByteWriter table;
-    table.add(count).add(std::uint64_t{4096}).add(std::uint64_t{0x1000}).add(std::uint64_t{0x2000}).add(std::uint64_t{0});
+    table.add(count)
+        .add(std::uint64_t{4096})
+        .add(std::uint64_t{0x1000})
+        .add(std::uint64_t{0x2000})
+        .add(std::uint64_t{0});
     table.add_text("/x").add('\0');
-    const auto snapshot = open_bytes(CoreBuilder().thread(1, {}).raw_note("CORE", NT_FILE, table.take()).build());
+    const auto snapshot =
+        open_bytes(CoreBuilder().thread(1, {}).raw_note("CORE", NT_FILE, table.take()).build());
     REQUIRE(snapshot);
     CHECK(snapshot->file_mappings.empty());
     REQUIRE(snapshot->notes.size() == 1);
@@ -129,7 +142,8 @@ TEST_CASE("Overlapping, wrapping and endless segments give the bytes that a byte
     }
     CoreMemory memory = read_core_memory(file, segments);
     const MemoryView view(std::move(memory.pieces), {});
-    std::stable_sort(segments.begin(), segments.end(), [](const auto& a, const auto& b) { return a.p_vaddr < b.p_vaddr; });
+    std::stable_sort(segments.begin(), segments.end(),
+                     [](const auto& a, const auto& b) { return a.p_vaddr < b.p_vaddr; });
     for (std::uint64_t address = 0; address < 400; ++address) {
       std::optional<std::uint8_t> expected;
       for (const Elf64_Phdr& segment : segments) {

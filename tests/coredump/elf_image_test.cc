@@ -1,13 +1,13 @@
 #include "coredump/elf_image.h"
 
+#include "tests/support/core_builder.h"
+#include "tests/support/run_program.h"
+
 #include <cstring>
 #include <random>
 #include <sstream>
 
 #include <catch2/catch_test_macros.hpp>
-
-#include "tests/support/core_builder.h"
-#include "tests/support/run_program.h"
 
 using namespace standstill;
 
@@ -32,7 +32,8 @@ TEST_CASE("A real program has the sections and the build ID that readelf prints"
   std::size_t sections = 0;
   for (std::string line; std::getline(lines, line);) {
     const std::size_t bracket = line.find(']');
-    if (!line.starts_with("  [") || bracket == std::string::npos || line.find("] .") == std::string::npos) continue;
+    if (!line.starts_with("  [") || bracket == std::string::npos || line.find("] .") == std::string::npos)
+      continue;
     std::istringstream fields(line.substr(bracket + 1));
     std::string name, type;
     std::uint64_t address = 0, offset = 0, size = 0;
@@ -113,7 +114,8 @@ TEST_CASE("An image changed at random never crashes and hands out only bytes of 
 
 TEST_CASE("A build ID is found behind other notes, and damage ends the search") {
   synth::ByteVector notes = synth::note("GNU", NT_GNU_ABI_TAG, synth::ByteVector(16));
-  const synth::ByteVector id = synth::note("GNU", NT_GNU_BUILD_ID, synth::ByteVector{0xde, 0xad, 0xbe, 0xef, 0x01});
+  const synth::ByteVector id =
+      synth::note("GNU", NT_GNU_BUILD_ID, synth::ByteVector{0xde, 0xad, 0xbe, 0xef, 0x01});
   notes.insert(notes.end(), id.begin(), id.end());
   REQUIRE(find_build_id(notes));
   CHECK(find_build_id(notes)->hex() == "deadbeef01");

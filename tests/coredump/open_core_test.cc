@@ -1,12 +1,12 @@
 // Synthetic cores: what each note and segment becomes in the snapshot.
 #include "coredump/open_core.h"
 
+#include "tests/support/core_builder.h"
+#include "tests/support/run_program.h"
+
 #include <csignal>
 
 #include <catch2/catch_test_macros.hpp>
-
-#include "tests/support/core_builder.h"
-#include "tests/support/run_program.h"
 
 using namespace standstill;
 using synth::ByteVector;
@@ -69,7 +69,8 @@ TEST_CASE("Each thread has the registers of its status note") {
   Registers second = registers_at(0x1100, 0x2100);
   second.system_call = -1;
   const Case test;
-  const Snapshot snapshot = test.open(CoreBuilder().process(7, "server", "server --fast  now").thread(7, first).thread(9, second));
+  const Snapshot snapshot =
+      test.open(CoreBuilder().process(7, "server", "server --fast  now").thread(7, first).thread(9, second));
   REQUIRE(snapshot.threads.size() == 2);
   CHECK(snapshot.threads[0].tid == 7);
   CHECK(snapshot.threads[0].name == "server");
@@ -88,7 +89,11 @@ TEST_CASE("The thread that died comes first, and only a deadly signal counts as 
   const Case test;
   const Registers registers = registers_at(1, 2);
   CoreBuilder died;
-  died.process(7, "p", "p").thread(7, registers).thread(8, registers, SIGSEGV).signal_info(SIGSEGV).thread(9, registers);
+  died.process(7, "p", "p")
+      .thread(7, registers)
+      .thread(8, registers, SIGSEGV)
+      .signal_info(SIGSEGV)
+      .thread(9, registers);
   const Snapshot snapshot = test.open(died);
   REQUIRE(snapshot.process.signal);
   CHECK(snapshot.process.signal->number == SIGSEGV);
@@ -106,7 +111,8 @@ TEST_CASE("Memory is what the dump holds; what it left out cannot be read but is
   const Case test;
   CoreBuilder core;
   core.thread(1, registers_at(0x5000, 0x8000));
-  core.memory(0x5000, ByteVector(0x1000, 1), PF_R | PF_X).memory(0x8000, ByteVector(0x1000, 2), PF_R | PF_W, 0x3000);
+  core.memory(0x5000, ByteVector(0x1000, 1), PF_R | PF_X)
+      .memory(0x8000, ByteVector(0x1000, 2), PF_R | PF_W, 0x3000);
   core.memory(0x6000, ByteVector(0x1000, 3));
   const Snapshot snapshot = test.open(core);
   CHECK(snapshot.memory.read<std::uint8_t>(Address(0x5fff)) == 1);
@@ -126,15 +132,18 @@ TEST_CASE("A core of 70,000 mappings has its count of segments in section 0") {
   CoreBuilder core;
   core.thread(1, registers_at(0, 0));
   constexpr std::uint64_t count = 70'000;
-  for (std::uint64_t i = 0; i < count; ++i) core.memory(0x10000 + i * 0x2000, {static_cast<std::uint8_t>(i)}, PF_R, 0xfff);
+  for (std::uint64_t i = 0; i < count; ++i)
+    core.memory(0x10000 + i * 0x2000, {static_cast<std::uint8_t>(i)}, PF_R, 0xfff);
   const ByteVector bytes = core.build();
   const auto whole = open_core(test.write("core", bytes), {});
   REQUIRE(whole);
   CHECK(whole->ranges.intervals().size() == count);
-  CHECK(whole->memory.read<std::uint8_t>(Address(0x10000 + 69'999 * 0x2000)) == static_cast<std::uint8_t>(69'999));
+  CHECK(whole->memory.read<std::uint8_t>(Address(0x10000 + 69'999 * 0x2000)) ==
+        static_cast<std::uint8_t>(69'999));
   CHECK(whole->notes.empty());
 
-  // The kernel writes section 0 at the very end. Where that is lost, the place of the first contents tells the count.
+  // The kernel writes section 0 at the very end. Where that is lost, the place of the first contents tells
+  // the count.
   const auto cut = open_core(test.write("cut", {bytes.begin(), bytes.end() - 100}), {});
   REQUIRE(cut);
   CHECK(cut->ranges.intervals().size() == count);
@@ -155,7 +164,8 @@ TEST_CASE("Text that the dump left out comes from the module's file") {
   CHECK(module.build_id.hex() == "aabbccdd01020304");
   CHECK(module.file_status == Module::FileStatus::OK);
   CHECK(snapshot.memory.read<std::uint8_t>(Address(BIAS + 0x1010)) == 0x90);
-  CHECK(snapshot.memory.pieces().find(Address(BIAS + 0x1010))->value.source == MemoryView::Source::MODULE_FILE);
+  CHECK(snapshot.memory.pieces().find(Address(BIAS + 0x1010))->value.source ==
+        MemoryView::Source::MODULE_FILE);
   CHECK(snapshot.memory.read<std::uint8_t>(Address(BIAS + 0x3000)) == 0xed);  // the dump's own bytes win
   CHECK(snapshot.is_executable(Address(BIAS + 0x1010)));
   CHECK(snapshot.find_module(Address(BIAS + 0x4fff)) == ModuleIndex{0});
@@ -225,7 +235,8 @@ TEST_CASE("A dump without ELF headers takes the file whose segments lie where th
   CHECK(has_note(snapshot, "no build ID proves it"));
   CHECK(snapshot.memory.read<std::uint8_t>(Address(BIAS + 0x1010)) == 0x90);
 
-  test.write("libx.so", ElfBuilder{.base = 0x10000}.build());  // the same mappings: bases do not show in file offsets
+  test.write("libx.so",
+             ElfBuilder{.base = 0x10000}.build());  // the same mappings: bases do not show in file offsets
   CHECK(test.open(core_of(elf, path, false)).modules[0].load_bias == BIAS - 0x10000);
   test.write("libx.so", ByteVector(100, 'x'));
   CHECK(test.open(core_of(elf, path, false)).modules[0].file_status == Module::FileStatus::NO_FILE);
@@ -236,7 +247,9 @@ TEST_CASE("The program may lie elsewhere: --exe and --sysroot") {
   const ElfBuilder elf{.type = ET_EXEC, .base = 0x400000};
   const auto core_with = [&](const std::string& path) {
     CoreBuilder core;
-    core.process(1, "prog", "prog").thread(1, registers_at(0x401000, 0x10000)).auxiliary({{AT_PHDR, 0x400040}, {AT_ENTRY, 0x401000}});
+    core.process(1, "prog", "prog")
+        .thread(1, registers_at(0x401000, 0x10000))
+        .auxiliary({{AT_PHDR, 0x400040}, {AT_ENTRY, 0x401000}});
     core.files(synth::mappings_of(elf, 0, path)).loaded_module(elf, 0).memory(0x10000, ByteVector(8));
     return core;
   };
@@ -277,7 +290,8 @@ TEST_CASE("What no folder has is fetched by its build ID") {
   CHECK(asked == "aabbccdd01020304");
   CHECK(snapshot.modules[0].file_path == elsewhere);
   options.fetch_executable = [](const BuildId&) { return std::string(); };
-  CHECK(test.open(core_of(elf, "/gone/libx.so"), options).modules[0].file_status == Module::FileStatus::NO_FILE);
+  CHECK(test.open(core_of(elf, "/gone/libx.so"), options).modules[0].file_status ==
+        Module::FileStatus::NO_FILE);
 }
 
 TEST_CASE("A file that is mapped as data is no module") {
@@ -285,7 +299,8 @@ TEST_CASE("A file that is mapped as data is no module") {
   const ElfBuilder elf;
   CoreBuilder core;
   core.thread(1, registers_at(1, 2));
-  core.files({{Address(0x10000), Address(0x14000), 0, "/usr/lib/looked-at.so"}, {Address(0x20000), Address(0x21000), 0, "/data/table"}});
+  core.files({{Address(0x10000), Address(0x14000), 0, "/usr/lib/looked-at.so"},
+              {Address(0x20000), Address(0x21000), 0, "/data/table"}});
   core.memory(0x10000, elf.build(), PF_R).memory(0x20000, ByteVector(0x1000, 'x'), PF_R);
   const Snapshot snapshot = test.open(core);
   CHECK(snapshot.modules.empty());
@@ -330,10 +345,10 @@ TEST_CASE("The vDSO's image comes from the dump") {
 
 TEST_CASE("The dynamic linker's list names what NT_FILE lacks") {
   const Case test;
-  // The program's data segment holds its dynamic section, r_debug and two link_map entries; it has been written by the builder
-  // as plain bytes at the addresses below.
-  constexpr std::uint64_t program = 0x400000, library = 0x7f1000000000, dynamic = 0x600000, debug = 0x600100, map_one = 0x600200,
-                          map_two = 0x600300, name_one = 0x600400, name_two = 0x600410;
+  // The program's data segment holds its dynamic section, r_debug and two link_map entries; it has been
+  // written by the builder as plain bytes at the addresses below.
+  constexpr std::uint64_t program = 0x400000, library = 0x7f1000000000, dynamic = 0x600000, debug = 0x600100,
+                          map_one = 0x600200, map_two = 0x600300, name_one = 0x600400, name_two = 0x600410;
   const ElfBuilder plain{.build_id = {}};
   ElfBuilder exe{.type = ET_EXEC, .base = program, .build_id = {5, 5, 5, 5}};
   ByteVector image = exe.build();
@@ -342,17 +357,28 @@ TEST_CASE("The dynamic linker's list names what NT_FILE lacks") {
   std::memcpy(image.data() + sizeof(Elf64_Ehdr) + 3 * sizeof(Elf64_Phdr), &header, sizeof(header));
   image.resize(0x1000);
   synth::ByteWriter data;
-  data.add(std::uint64_t{DT_NEEDED}).add(std::uint64_t{1}).add(std::uint64_t{DT_DEBUG}).add(debug).add(std::uint64_t{DT_NULL});
+  data.add(std::uint64_t{DT_NEEDED})
+      .add(std::uint64_t{1})
+      .add(std::uint64_t{DT_DEBUG})
+      .add(debug)
+      .add(std::uint64_t{DT_NULL});
   data.pad_to(0x100).add(std::uint64_t{1}).add(map_one);
   data.pad_to(0x200).add(std::uint64_t{0}).add(name_one).add(dynamic).add(map_two).add(std::uint64_t{0});
   // A cycle: the second entry points back at the first one.
   data.pad_to(0x300).add(library).add(name_two).add(library + ElfBuilder::DATA).add(map_one).add(map_one);
-  data.pad_to(0x400).add(std::uint64_t{0}).pad_to(0x410).add_text("/lib/libhidden.so").add('\0').pad_to(0x1000);
+  data.pad_to(0x400)
+      .add(std::uint64_t{0})
+      .pad_to(0x410)
+      .add_text("/lib/libhidden.so")
+      .add('\0')
+      .pad_to(0x1000);
 
   CoreBuilder core;
   core.process(1, "prog", "prog").thread(1, registers_at(program + 0x1000, 0x10000));
   core.auxiliary({{AT_PHDR, program + 64}, {AT_ENTRY, program + 0x1000}});
-  core.memory(program, image, PF_R).memory(dynamic, data.take()).loaded_module(ElfBuilder{.build_id = {6, 6, 6, 6}}, library);
+  core.memory(program, image, PF_R)
+      .memory(dynamic, data.take())
+      .loaded_module(ElfBuilder{.build_id = {6, 6, 6, 6}}, library);
   const Snapshot snapshot = test.open(core);
   REQUIRE(snapshot.modules.size() == 2);
   CHECK(snapshot.modules[0].is_main_program);
@@ -373,9 +399,18 @@ TEST_CASE("The command line is read from the initial stack, spaces and all") {
   bytes.add(stack + 0x530).add(stack + 0x540).add(std::uint64_t{0});
   for (const auto& [type, value] : vector) bytes.add(type).add(value);
   bytes.add(std::uint64_t{0}).add(std::uint64_t{0});
-  bytes.pad_to(0x500).add_text("/bin/a tool").pad_to(0x510).add_text("--name=x y").pad_to(0x520).add_text("").pad_to(0x530);
+  bytes.pad_to(0x500)
+      .add_text("/bin/a tool")
+      .pad_to(0x510)
+      .add_text("--name=x y")
+      .pad_to(0x520)
+      .add_text("")
+      .pad_to(0x530);
   bytes.add_text("HOME=/").pad_to(0x540).add_text("A=B").pad_to(0x1000);
   CoreBuilder core;
-  core.process(1, "a tool", "/bin/a tool --name=x y ").thread(1, registers_at(1, stack)).auxiliary(vector).memory(stack, bytes.take());
+  core.process(1, "a tool", "/bin/a tool --name=x y ")
+      .thread(1, registers_at(1, stack))
+      .auxiliary(vector)
+      .memory(stack, bytes.take());
   CHECK(test.open(core).process.command_line == std::vector<std::string>{"/bin/a tool", "--name=x y", ""});
 }

@@ -1,4 +1,8 @@
 // Cores that gdb and the kernel wrote, held against readelf, /proc and the programs' own account.
+#include "coredump/open_core.h"
+#include "tests/support/live_program.h"
+#include "tests/support/run_program.h"
+
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
@@ -6,14 +10,9 @@
 #include <set>
 #include <sstream>
 
-#include <elf.h>
-
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
-
-#include "coredump/open_core.h"
-#include "tests/support/live_program.h"
-#include "tests/support/run_program.h"
+#include <elf.h>
 
 using namespace standstill;
 
@@ -36,7 +35,8 @@ std::set<std::string> code_files_of(pid_t pid) {
     std::string range, permissions, offset, device, inode, path;
     fields >> range >> permissions >> offset >> device >> inode;
     std::getline(fields >> std::ws, path);
-    if (permissions.find('x') != std::string::npos && !path.empty() && path != "[vsyscall]") files.insert(path);
+    if (permissions.find('x') != std::string::npos && !path.empty() && path != "[vsyscall]")
+      files.insert(path);
   }
   return files;
 }
@@ -45,7 +45,8 @@ std::string build_id_by_readelf(const std::string& path) {
   const std::string notes = run_program({"readelf", "-nW", path}).out;
   const std::string label = "Build ID: ";
   const std::size_t at = notes.find(label);
-  return at == std::string::npos ? "" : notes.substr(at + label.size(), notes.find('\n', at) - at - label.size());
+  return at == std::string::npos ? ""
+                                 : notes.substr(at + label.size(), notes.find('\n', at) - at - label.size());
 }
 
 std::set<std::string> paths_of(const Snapshot& snapshot) {
@@ -61,15 +62,16 @@ void check_memory(const Snapshot& snapshot) {
     CHECK(snapshot.is_executable(thread.registers.pc()));
     CHECK(snapshot.find_module(thread.registers.pc()));
     // glibc's thread control block begins with a pointer to itself.
-    CHECK(snapshot.memory.read<std::uint64_t>(Address(thread.registers.thread_pointer)) == thread.registers.thread_pointer);
+    CHECK(snapshot.memory.read<std::uint64_t>(Address(thread.registers.thread_pointer)) ==
+          thread.registers.thread_pointer);
   }
 }
 
 }  // namespace
 
 TEST_CASE("A core of gcore has the threads, modules and files of the process, for every link kind") {
-  const std::string name =
-      GENERATE("workers_pie", "workers_no_pie", "workers_static", "workers_static_pie", "workers_stripped", "workers_no_build_id");
+  const std::string name = GENERATE("workers_pie", "workers_no_pie", "workers_static", "workers_static_pie",
+                                    "workers_stripped", "workers_no_build_id");
   INFO(name);
   const TemporaryFolder folder;
   const std::string program = std::string(FIXTURE_DIR "/") + name;
@@ -115,7 +117,8 @@ TEST_CASE("All memory of a gcore core is read as it stands in the core, and text
     if (type != "LOAD") continue;
     std::string ours(in_file, '\0');
     INFO(line);
-    REQUIRE(snapshot->memory.copy(Address(vaddr), {reinterpret_cast<std::uint8_t*>(ours.data()), ours.size()}));
+    REQUIRE(
+        snapshot->memory.copy(Address(vaddr), {reinterpret_cast<std::uint8_t*>(ours.data()), ours.size()}));
     const bool is_same = file.compare(offset, in_file, ours) == 0;
     CHECK(is_same);
     ++compared;
@@ -164,7 +167,8 @@ TEST_CASE("A program deleted and replaced while it ran is refused by build ID") 
   std::filesystem::remove(program);
   const std::string core = live.gcore();
   const auto find_main = [](const Snapshot& snapshot) {
-    return *std::find_if(snapshot.modules.begin(), snapshot.modules.end(), [](const Module& m) { return m.is_main_program; });
+    return *std::find_if(snapshot.modules.begin(), snapshot.modules.end(),
+                         [](const Module& m) { return m.is_main_program; });
   };
   {
     const auto snapshot = open_core(core, {});

@@ -1,7 +1,7 @@
 // Any bytes as the contents of a note section; the first byte chooses the alignment.
-#include <cstdint>
-
 #include "coredump/build_id.h"
+
+#include <cstdint>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;

@@ -1,8 +1,9 @@
-// Any bytes as compressed input, in pieces whose size the first byte chooses. Output is bounded here; in the program the disk bounds it.
+// Any bytes as compressed input, in pieces whose size the first byte chooses. Output is bounded here; in the
+// program the disk bounds it.
+#include "coredump/compression.h"
+
 #include <cstdint>
 #include <vector>
-
-#include "coredump/compression.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace standstill;

@@ -1,8 +1,8 @@
-// Any bytes as a core: headers, segments, notes, modules in its memory. No file of this machine may be opened on its word: the sysroot
-// is a folder that does not exist.
-#include <cstdint>
-
+// Any bytes as a core: headers, segments, notes, modules in its memory. No file of this machine may be opened
+// on its word: the sysroot is a folder that does not exist.
 #include "coredump/open_core.h"
+
+#include <cstdint>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace standstill;

@@ -1,9 +1,9 @@
 // Any bytes as the contents of a core's PT_NOTE segment.
+#include "coredump/core_notes.h"
+
 #include <cstdint>
 
 #include <elf.h>
-
-#include "coredump/core_notes.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace standstill;

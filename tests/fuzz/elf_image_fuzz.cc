@@ -1,8 +1,8 @@
 // Any bytes as a module's file. Reads every byte that is handed out, so that a span outside the file shows.
+#include "coredump/elf_image.h"
+
 #include <cstdint>
 #include <numeric>
-
-#include "coredump/elf_image.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace standstill;

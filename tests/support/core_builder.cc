@@ -21,8 +21,8 @@ Elf64_Ehdr elf_header(std::uint16_t type) {
   return header;
 }
 
-Elf64_Phdr segment(std::uint32_t type, std::uint32_t flags, std::uint64_t offset, std::uint64_t vaddr, std::uint64_t in_file,
-                   std::uint64_t in_memory, std::uint64_t alignment) {
+Elf64_Phdr segment(std::uint32_t type, std::uint32_t flags, std::uint64_t offset, std::uint64_t vaddr,
+                   std::uint64_t in_file, std::uint64_t in_memory, std::uint64_t alignment) {
   return {type, flags, offset, vaddr, 0, in_file, in_memory, alignment};
 }
 
@@ -44,7 +44,8 @@ ByteVector ElfBuilder::build() const {
       segment(PT_LOAD, PF_R | PF_X, text_at, base + TEXT, PAGE, PAGE, PAGE),
       segment(PT_LOAD, PF_R | PF_W, data_at, base + DATA, PAGE, END - DATA, PAGE),
   };
-  if (!notes.empty()) segments.push_back(segment(PT_NOTE, PF_R, notes_at, base + notes_at, notes.size(), notes.size(), 4));
+  if (!notes.empty())
+    segments.push_back(segment(PT_NOTE, PF_R, notes_at, base + notes_at, notes.size(), notes.size(), 4));
 
   const std::string names("\0.note.gnu.build-id\0.text\0.shstrtab\0", 36);
   const std::uint64_t sections_at = names_at + 64;
@@ -66,13 +67,15 @@ ByteVector ElfBuilder::build() const {
     writer.add_text(names).pad_to(sections_at);
     writer.add(Elf64_Shdr{});
     writer.add(Elf64_Shdr{1, SHT_NOTE, SHF_ALLOC, base + notes_at, notes_at, notes.size(), 0, 0, 4, 0});
-    writer.add(Elf64_Shdr{20, SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, base + TEXT, text_at, PAGE, 0, 0, 16, 0});
+    writer.add(
+        Elf64_Shdr{20, SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, base + TEXT, text_at, PAGE, 0, 0, 16, 0});
     writer.add(Elf64_Shdr{26, SHT_STRTAB, 0, 0, names_at, names.size(), 0, 0, 1, 0});
   }
   return writer.take();
 }
 
-CoreBuilder& CoreBuilder::memory(std::uint64_t vaddr, ByteVector bytes, std::uint32_t flags, std::uint64_t left_out) {
+CoreBuilder& CoreBuilder::memory(std::uint64_t vaddr, ByteVector bytes, std::uint32_t flags,
+                                 std::uint64_t left_out) {
   const std::uint64_t size = bytes.size();
   segments_.push_back({segment(PT_LOAD, flags, 0, vaddr, size, size + left_out, 4096), std::move(bytes)});
   return *this;
@@ -87,16 +90,24 @@ CoreBuilder& CoreBuilder::raw_note(std::string_view owner, std::uint32_t type, B
 CoreBuilder& CoreBuilder::thread(int tid, const Registers& registers, int signal) {
   const auto& r = registers.by_dwarf_number;
   using R = Registers;
-  // struct elf_prstatus; pr_reg is r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss
-  // fs_base gs_base ds es fs gs.
+  // struct elf_prstatus; pr_reg is r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs
+  // eflags rsp ss fs_base gs_base ds es fs gs.
   ByteWriter writer;
-  writer.add(std::int32_t{signal}).pad_to(12).add(static_cast<std::int16_t>(signal)).pad_to(32).add(std::int32_t{tid});
+  writer.add(std::int32_t{signal})
+      .pad_to(12)
+      .add(static_cast<std::int16_t>(signal))
+      .pad_to(32)
+      .add(std::int32_t{tid});
   writer.pad_to(112);
-  for (const unsigned number : {R::R15, R::R14, R::R13, R::R12, R::RBP, R::RBX, 11U, R::R10, R::R9, R::R8, R::RAX, R::RCX,
-                                R::RDX, R::RSI, R::RDI}) {
+  for (const unsigned number : {R::R15, R::R14, R::R13, R::R12, R::RBP, R::RBX, 11U, R::R10, R::R9, R::R8,
+                                R::RAX, R::RCX, R::RDX, R::RSI, R::RDI}) {
     writer.add(r[number]);
   }
-  writer.add(registers.system_call).add(r[R::RIP]).add(std::uint64_t{0x33}).add(registers.flags).add(r[R::RSP]);
+  writer.add(registers.system_call)
+      .add(r[R::RIP])
+      .add(std::uint64_t{0x33})
+      .add(registers.flags)
+      .add(r[R::RSP]);
   writer.add(std::uint64_t{0x2b}).add(registers.thread_pointer).pad_to(336);
   return raw_note("CORE", NT_PRSTATUS, writer.take());
 }
@@ -189,7 +200,8 @@ ByteVector CoreBuilder::build() const {
   return writer.take();
 }
 
-std::vector<FileMapping> mappings_of(const ElfBuilder& elf, std::uint64_t load_bias, const std::string& path) {
+std::vector<FileMapping> mappings_of(const ElfBuilder& elf, std::uint64_t load_bias,
+                                     const std::string& path) {
   const Address start(load_bias + elf.base);
   const std::uint64_t page = ElfBuilder::PAGE;
   return {{start, start + page, 0, path},

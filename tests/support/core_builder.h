@@ -1,6 +1,8 @@
-// Makes small ELF files and cores in memory, laid out as linkers, gdb and the kernel lay them out. What a test wants damaged it damages
-// in the bytes; the builders only make sound ones.
+// Makes small ELF files and cores in memory, laid out as linkers, gdb and the kernel lay them out. What a
+// test wants damaged it damages in the bytes; the builders only make sound ones.
 #pragma once
+
+#include "coredump/snapshot.h"
 
 #include <cstdint>
 #include <string>
@@ -8,8 +10,6 @@
 #include <vector>
 
 #include <elf.h>
-
-#include "coredump/snapshot.h"
 
 namespace standstill::synth {
 
@@ -35,7 +35,9 @@ class ByteWriter {
     if (bytes_.size() < offset) bytes_.resize(offset);
     return *this;
   }
-  ByteWriter& align(std::size_t alignment) { return pad_to((bytes_.size() + alignment - 1) / alignment * alignment); }
+  ByteWriter& align(std::size_t alignment) {
+    return pad_to((bytes_.size() + alignment - 1) / alignment * alignment);
+  }
   std::size_t size() const { return bytes_.size(); }
   ByteVector take() { return std::move(bytes_); }
 
@@ -46,7 +48,8 @@ class ByteWriter {
 // One note with its padding.
 ByteVector note(std::string_view owner, std::uint32_t type, Bytes contents);
 
-// A module: the header page (with program headers and, unless empty, a build ID note), a page of text, a page of data.
+// A module: the header page (with program headers and, unless empty, a build ID note), a page of text, a page
+// of data.
 //
 //     offset 0x0000  R    headers, notes at 0x200
 //     offset 0x1000  R X  text, filled with `text_byte`
@@ -75,7 +78,8 @@ class CoreBuilder {
   explicit CoreBuilder(Layout layout = Layout::KERNEL) : layout_(layout) {}
 
   // Memory that the dump holds, and after it `left_out` bytes that it does not.
-  CoreBuilder& memory(std::uint64_t vaddr, ByteVector bytes, std::uint32_t flags = PF_R | PF_W, std::uint64_t left_out = 0);
+  CoreBuilder& memory(std::uint64_t vaddr, ByteVector bytes, std::uint32_t flags = PF_R | PF_W,
+                      std::uint64_t left_out = 0);
   CoreBuilder& raw_note(std::string_view owner, std::uint32_t type, Bytes contents);
   CoreBuilder& thread(int tid, const Registers& registers, int signal = 0);
   CoreBuilder& process(int pid, std::string_view name, std::string_view arguments);

@@ -1,5 +1,7 @@
 #include "tests/support/live_program.h"
 
+#include "tests/support/run_program.h"
+
 #include <csignal>
 #include <filesystem>
 #include <stdexcept>
@@ -10,11 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/run_program.h"
-
 namespace standstill {
 
-LiveProgram::LiveProgram(const std::vector<std::string>& command, const std::string& folder) : folder_(folder) {
+LiveProgram::LiveProgram(const std::vector<std::string>& command, const std::string& folder)
+    : folder_(folder) {
   int in[2];
   int out[2];
   if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
@@ -55,8 +56,9 @@ LiveProgram::~LiveProgram() {
 
 std::string LiveProgram::gcore() const {
   const std::string path = folder_ + "/gcore.core";
-  const auto result = run_program({"gdb", "-nx", "-q", "-batch", "-iex", "set auto-load no", "-iex", "set debuginfod enabled off", "-p",
-                                   std::to_string(pid_), "-ex", "gcore " + path});
+  const auto result =
+      run_program({"gdb", "-nx", "-q", "-batch", "-iex", "set auto-load no", "-iex",
+                   "set debuginfod enabled off", "-p", std::to_string(pid_), "-ex", "gcore " + path});
   if (!std::filesystem::exists(path)) throw std::runtime_error("gdb wrote no core: " + result.error);
   return path;
 }

@@ -1,4 +1,5 @@
-// A fixture that runs: started, waited for until it says "ready", dumped by gdb or by the kernel, ended. Nothing here sleeps.
+// A fixture that runs: started, waited for until it says "ready", dumped by gdb or by the kernel, ended.
+// Nothing here sleeps.
 #pragma once
 
 #include <string>
@@ -10,7 +11,8 @@ namespace standstill {
 
 class LiveProgram {
  public:
-  // `command[0]` is a path. Throws (the test fails) when the program ends before it is ready. Runs in `folder`.
+  // `command[0]` is a path. Throws (the test fails) when the program ends before it is ready. Runs in
+  // `folder`.
   LiveProgram(const std::vector<std::string>& command, const std::string& folder);
   ~LiveProgram();
   LiveProgram(const LiveProgram&) = delete;
@@ -22,7 +24,8 @@ class LiveProgram {
 
   // The program goes on. Path of the core.
   std::string gcore() const;
-  // Ends it with a signal that dumps core. "" where this machine sends cores elsewhere (core_pattern) or forbids them.
+  // Ends it with a signal that dumps core. "" where this machine sends cores elsewhere (core_pattern) or
+  // forbids them.
   std::string kernel_core(int signal);
 
  private:
