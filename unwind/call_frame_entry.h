@@ -4,7 +4,7 @@
 //
 // These bytes come from the target and may say anything, while libdw trusts them more than we can: in 0.188,
 // a CIE whose augmentation string has more letters than data is read past its end, and one "undefined rule
-// for register 100,000,000" allocates 2 GB. So this reader takes the entries apart itself, and libdw is
+// for register 100,000,000" allocates 1.6 GB. So this reader takes the entries apart itself, and libdw is
 // handed instructions that were walked once and found sound.
 #pragma once
 
