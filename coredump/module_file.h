@@ -19,10 +19,10 @@ struct ModuleEvidence {
   std::vector<FileMapping> mappings;  // as NT_FILE lists them; may be empty
 };
 
-// Fills in file_status, file_path, file_build_id, image, and build_id where only the file tells it. Asks, in
-// this order: --exe (for the main program), the path itself below the sysroot, build ID directories,
-// `fetch_executable`.
-void attach_file(Module& module, const ModuleEvidence& evidence, const OpenOptions& options,
-                 std::vector<Note>& notes);
+// `memory` is what the dump holds. Fills in file_status, file_path, file_build_id, image, and build_id where
+// only the file tells it. Asks, in this order: --exe (for the main program), the path itself below the
+// sysroot, build ID directories, `fetch_executable`.
+void attach_file(Module& module, const ModuleEvidence& evidence, const MemoryView& memory,
+                 const OpenOptions& options, std::vector<Note>& notes);
 
 }  // namespace standstill

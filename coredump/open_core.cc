@@ -77,7 +77,7 @@ std::vector<FoundModule> find_modules(const MemoryView& memory, const IntervalMa
   std::vector<FoundModule> modules = list_modules(memory, ranges, core);
   const auto attach_files = [&](std::vector<FoundModule>& found) {
     for (FoundModule& one : found) {
-      if (one.module.image == nullptr) attach_file(one.module, one.evidence, options, notes);
+      if (one.module.image == nullptr) attach_file(one.module, one.evidence, memory, options, notes);
     }
   };
   attach_files(modules);

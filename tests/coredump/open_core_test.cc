@@ -5,6 +5,7 @@
 #include "tests/support/run_program.h"
 
 #include <csignal>
+#include <cstring>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -292,6 +293,37 @@ TEST_CASE("What no folder has is fetched by its build ID") {
   options.fetch_executable = [](const BuildId&) { return std::string(); };
   CHECK(test.open(core_of(elf, "/gone/libx.so"), options).modules[0].file_status ==
         Module::FileStatus::NO_FILE);
+}
+
+TEST_CASE("Where nothing else can be read, another dynamic section tells another build") {
+  const Case test;
+  // The program's data segment is its dynamic section; the fourth header, PT_NOTE, becomes PT_DYNAMIC.
+  ByteVector file = ElfBuilder{}.build();
+  const Elf64_Phdr dynamic{PT_DYNAMIC, PF_R | PF_W, 0x2000, ElfBuilder::DATA, 0, 0x40, 0x40, 8};
+  std::memcpy(file.data() + sizeof(Elf64_Ehdr) + 3 * sizeof(Elf64_Phdr), &dynamic, sizeof(dynamic));
+  const auto with_entries = [&](std::uint64_t table, std::uint64_t debug) {
+    synth::ByteWriter entries;
+    entries.add(std::uint64_t{DT_STRTAB}).add(table).add(std::uint64_t{DT_STRSZ}).add(std::uint64_t{77});
+    entries.add(std::uint64_t{DT_DEBUG}).add(debug).add(std::uint64_t{DT_NULL}).add(std::uint64_t{0});
+    return entries.take();
+  };
+  const ByteVector on_disk = with_entries(0x500, 0);
+  std::copy(on_disk.begin(), on_disk.end(), file.begin() + 0x2000);
+  const std::string path = test.write("libx.so", file);
+  const auto core_with = [&](ByteVector data) {
+    CoreBuilder core;
+    core.thread(1, registers_at(BIAS + 0x1010, 0x10000)).files(synth::mappings_of(ElfBuilder{}, BIAS, path));
+    core.memory(BIAS, {}, PF_R, 0x1000).memory(BIAS + ElfBuilder::TEXT, {}, PF_R | PF_X, 0x1000);
+    data.resize(0x1000);
+    core.memory(BIAS + ElfBuilder::DATA, data);
+    return core;
+  };
+  const Snapshot same = test.open(core_with(with_entries(BIAS + 0x500, 0x1234)));
+  CHECK(same.modules[0].file_status == Module::FileStatus::OK);
+  CHECK(has_note(same, "its headers are the same; no build ID proves it"));
+  const Snapshot moved = test.open(core_with(with_entries(BIAS + 0x510, 0x1234)));
+  CHECK(moved.modules[0].file_status == Module::FileStatus::BUILD_ID_MISMATCH);
+  CHECK(has_note(moved, "its segments differ"));
 }
 
 TEST_CASE("A file that is mapped as data is no module") {
