@@ -7,8 +7,8 @@
 namespace standstill {
 namespace {
 
-constexpr std::size_t STACK_LIMIT = 64;   // as libgcc's unwinder has it
-constexpr std::size_t STEP_LIMIT = 4096;  // real expressions have under thirty operations; loops end here
+constexpr std::size_t STACK_LIMIT = 64;  // as libgcc's unwinder has it
+constexpr std::size_t STEP_LIMIT = 512;  // real expressions have under thirty operations; loops end here
 
 class Machine {
  public:

@@ -204,7 +204,8 @@ class Guesser {
     if (framed && framed->evidence == Evidence::PROVEN) proven_ = framed;
     for (std::size_t i = 0; i < SCANNED_WORDS; ++i) {
       const Address slot = stack_pointer_ + i * 8;
-      if (framed && slot >= framed->slot) return;
+      if ((framed && slot >= framed->slot) || tools_.words_left == 0) return;
+      --tools_.words_left;
       const auto candidate = candidate_at(slot);
       if (!candidate) continue;
       if (candidate->evidence == Evidence::SIGNAL) {

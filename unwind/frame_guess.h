@@ -46,6 +46,9 @@ struct GuessTools {
   const FunctionStarts& functions;
   LocalRows& rows;
   StackWindow& window;
+  // Words that may still be scanned in this stack; counted down. A forged stack could make every frame cost a
+  // whole scan.
+  std::size_t& words_left;
 };
 
 // The caller of the frame with these registers, for whose pc there is no row. `is_exact`: the frame was

@@ -13,6 +13,10 @@ namespace {
 // us busy.
 constexpr unsigned LEAP_LIMIT = 64;
 constexpr unsigned UNPROVEN_LIMIT = 8;  // guesses without proof in one stack
+// What a forged stack may cost: frames whose rows hold expressions (real stacks have a handful), and words
+// scanned for return addresses (a deep musl stack takes some thousand).
+constexpr std::size_t EXPRESSION_FRAME_LIMIT = 1 << 16, SCANNED_WORD_LIMIT = 1 << 17;
+constexpr std::size_t EXPRESSION_FRAME_COST = 16, WORDS_PER_FRAME = 8;  // against a frame of the common kind
 
 class Walk {
  public:
@@ -28,6 +32,8 @@ class Walk {
   std::optional<StackEnd> find_caller() {
     const UnwindRow& row = tools_.rows.find(frame_.pc, frame_.is_exact);
     if (row.kind == UnwindRow::Kind::NONE) return guess();
+    if (!row.expressions.empty() && ++expression_frames_ > EXPRESSION_FRAME_LIMIT)
+      return StackEnd::FRAME_LIMIT;
     Step step = step_by_row(row, registers_, window_);
     frame_.is_signal_frame = row.is_signal_frame;
     frame_.cfa = step.cfa;
@@ -52,10 +58,13 @@ class Walk {
 
   const Frame& frame() const { return frame_; }
   const FrameRegisters& registers() const { return registers_; }
+  std::size_t extra_cost() const {
+    return expression_frames_ * EXPRESSION_FRAME_COST + (SCANNED_WORD_LIMIT - words_left_) / WORDS_PER_FRAME;
+  }
 
  private:
   std::optional<StackEnd> guess() {
-    const GuessTools tools{tools_.snapshot, tools_.functions, tools_.rows, window_};
+    const GuessTools tools{tools_.snapshot, tools_.functions, tools_.rows, window_, words_left_};
     const Guess guessed = guess_caller(tools, registers_, frame_.is_exact, unproven_ < UNPROVEN_LIMIT);
     if (guessed.is_outermost) return StackEnd::OUTERMOST;
     if (!guessed.caller) {
@@ -87,14 +96,16 @@ class Walk {
   FrameRegisters registers_;
   FoundBy caller_found_by_ = FoundBy::CFI;
   FrameRegisters caller_;
+  std::size_t expression_frames_ = 0;
+  std::size_t words_left_ = SCANNED_WORD_LIMIT;
   unsigned leaps_ = 0;
   unsigned unproven_ = 0;
 };
 
 }  // namespace
 
-void walk_stack(const WalkTools& tools, const Registers& registers, std::size_t limit, Stack& stack,
-                std::vector<FrameRegisters>* registers_of_frames) {
+std::size_t walk_stack(const WalkTools& tools, const Registers& registers, std::size_t limit, Stack& stack,
+                       std::vector<FrameRegisters>* registers_of_frames) {
   stack.frames.clear();
   Walk walk(tools, registers);
   for (;; walk.advance()) {
@@ -103,13 +114,14 @@ void walk_stack(const WalkTools& tools, const Registers& registers, std::size_t 
     if (registers_of_frames != nullptr) registers_of_frames->push_back(walk.registers());
     if (end) {
       stack.end = *end;
-      return;
+      break;
     }
     if (stack.frames.size() >= limit) {
       stack.end = StackEnd::FRAME_LIMIT;
-      return;
+      break;
     }
   }
+  return stack.frames.size() + walk.extra_cost();
 }
 
 }  // namespace standstill

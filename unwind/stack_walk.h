@@ -22,7 +22,8 @@ struct WalkTools {
 
 // At most `limit` frames. `registers_of_frames` receives the registers of each frame, where it is not null.
 // `stack.frames` is cleared first and keeps its capacity, so that one Stack can serve many walks.
-void walk_stack(const WalkTools& tools, const Registers& registers, std::size_t limit, Stack& stack,
-                std::vector<FrameRegisters>* registers_of_frames);
+// Returns what it cost, in frames of the common kind: expressions and scanning count for more.
+std::size_t walk_stack(const WalkTools& tools, const Registers& registers, std::size_t limit, Stack& stack,
+                       std::vector<FrameRegisters>* registers_of_frames);
 
 }  // namespace standstill

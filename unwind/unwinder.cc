@@ -75,10 +75,10 @@ UnwoundThreads Unwinder::unwind_threads(const UnwindOptions& options) const {
         limit = FRAME_LIMIT_PAST_TOTAL;
         cut.fetch_add(1, std::memory_order_relaxed);
       }
-      walk_stack({state_->snapshot, state_->functions, worker.rows}, threads[i].registers, limit,
-                 worker.stack, nullptr);
+      const std::size_t cost = walk_stack({state_->snapshot, state_->functions, worker.rows},
+                                          threads[i].registers, limit, worker.stack, nullptr);
       result.stacks[i] = worker.stack;
-      total.fetch_add(worker.stack.frames.size(), std::memory_order_relaxed);
+      total.fetch_add(cost, std::memory_order_relaxed);
     }
   };
   if (threads.size() < SERIAL_THREADS) {

@@ -340,3 +340,16 @@ TEST_CASE("All threads at once give what each gives alone") {
     CHECK(pcs(all.stacks[i]) == pcs(unwinder.unwind(snapshot.threads[i].registers)));
   }
 }
+
+TEST_CASE("A stack forged so that every frame is guessed is given up in time") {
+  // Every word returns from a call of the function at hand, whose size no symbol tells.
+  constexpr std::uint64_t UNKNOWN = CODE + 0x800, DEEP = STACK + 0x10000000;
+  constexpr std::size_t WORDS = 300'000;
+  Process process = three_functions();
+  process.put_call(UNKNOWN + 0x20, UNKNOWN);
+  process.add_memory(DEEP, WORDS);
+  for (std::size_t i = 0; i < WORDS; ++i) process.put_word(DEEP + i * 8, UNKNOWN + 0x20);
+  const auto stack = unwind(process, registers_at(UNKNOWN + 0x30, DEEP, 7)).stack;
+  CHECK(stack.end == StackEnd::NO_RULE);
+  CHECK(stack.frames.size() < 200);
+}
