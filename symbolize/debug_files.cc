@@ -82,7 +82,7 @@ SymbolStatus status_of(const Module& module, const DebugFiles& files) {
                                                                        : SymbolStatus::NO_FILE;
   }
   for (const ElfImage* image : files.with_symbols()) {
-    if (has_code_symbols(*image)) return SymbolStatus::NO_DEBUG_INFO;
+    if (has_code_symbols(*image, !module.is_main_program)) return SymbolStatus::NO_DEBUG_INFO;
   }
   return SymbolStatus::NO_SYMBOLS;
 }

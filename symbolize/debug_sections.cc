@@ -25,13 +25,13 @@ struct Unpacked {
   std::size_t size = 0;
 };
 
-// Debian's libc6-dbg holds 10 MB of debug info that zlib needs 33 ms for, as long as all the rest of the work on a core with
-// 1,000 threads; libdeflate needs 11 ms.
+// Debian's libc6-dbg holds 10 MB of debug info that zlib needs 33 ms for, as long as all the rest of the work
+// on a core with 1,000 threads; libdeflate needs 11 ms.
 bool inflate(Bytes packed, std::uint8_t* out, std::size_t size) {
   const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> decompressor(
       libdeflate_alloc_decompressor(), &libdeflate_free_decompressor);
-  return decompressor && libdeflate_zlib_decompress(decompressor.get(), packed.data(), packed.size(), out, size,
-                                                    nullptr) == LIBDEFLATE_SUCCESS;
+  return decompressor && libdeflate_zlib_decompress(decompressor.get(), packed.data(), packed.size(), out,
+                                                    size, nullptr) == LIBDEFLATE_SUCCESS;
 }
 
 Result<Unpacked> unpack(Bytes contents) {

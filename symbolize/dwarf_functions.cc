@@ -13,6 +13,8 @@ namespace {
 // Deeper nesting is damage; the deepest seen in real programs is under 100.
 constexpr int kMaximumDepth = 512;
 constexpr int kMaximumReferences = 32;
+// Of all lists of ranges in one unit together: in a damaged one each entry may refer to the same endless list.
+constexpr std::size_t kMaximumRangesRead = 20'000'000;
 
 // What of an entry matters here.
 struct CodeAttributes {
@@ -71,6 +73,13 @@ class Walk {
       }
     });
     return ok || fail();
+  }
+
+  std::vector<VaddrRange> ranges_of(const CodeAttributes& attributes) {
+    auto ranges = unit_.ranges(attributes.low, attributes.high, attributes.ranges);
+    ranges_read_ += ranges.size();
+    if (ranges_read_ > kMaximumRangesRead) fail();
+    return ranges;
   }
 
   // Moves past the children of an entry whose attributes have been read.
@@ -169,7 +178,7 @@ class Walk {
 
   // Leaves the cursor at the function's first child, so that the caller decides how to go on.
   void walk_function(Cursor at, const DwarfEntry& entry, const CodeAttributes& attributes, int depth) {
-    const auto ranges = unit_.ranges(attributes.low, attributes.high, attributes.ranges);
+    const auto ranges = ranges_of(attributes);
     Indices found = covered(ranges, nullptr);
     // A function inside another one has code of its own, which the outer one's ranges do not hold; what an
     // earlier entry has claimed stays its own.
@@ -214,7 +223,7 @@ class Walk {
       if (!read(at, shape, attributes)) return;
       Indices inside;
       if (is_call) {
-        inside = covered(unit_.ranges(attributes.low, attributes.high, attributes.ranges), &wanted);
+        inside = covered(ranges_of(attributes), &wanted);
         enter_call(entry, attributes, inside, level);
       }
       if (!shape.has_children) continue;
@@ -242,6 +251,7 @@ class Walk {
   const DwarfUnit& unit_;
   std::span<const std::uint64_t> addresses_;
   std::vector<FunctionChain> chains_;
+  std::size_t ranges_read_ = 0;
   bool everywhere_ = false;
   bool ok_ = true;
 };

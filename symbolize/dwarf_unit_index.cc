@@ -9,6 +9,9 @@ namespace standstill {
 
 namespace {
 
+// A damaged table may hold a million ranges that all cover everything.
+constexpr std::uint64_t kMostSteps = 50'000'000;
+
 class Assignment {
  public:
   Assignment(const DwarfFile& file, std::span<const std::uint64_t> addresses)
@@ -26,6 +29,7 @@ class Assignment {
   void assign(VaddrRange range, std::uint32_t unit) {
     for (auto i = std::ranges::lower_bound(addresses_, range.low); i != addresses_.end() && *i < range.high;
          ++i) {
+      if (++steps_ > kMostSteps) return;
       std::uint32_t& place = result_.unit_of[static_cast<std::size_t>(i - addresses_.begin())];
       if (place == kNoUnit) place = unit;
     }
@@ -97,6 +101,7 @@ class Assignment {
   const DwarfFile& file_;
   std::span<const std::uint64_t> addresses_;
   std::vector<bool> is_mentioned_;
+  std::uint64_t steps_ = 0;
   UnitAssignment result_;
 };
 

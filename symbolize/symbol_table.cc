@@ -137,9 +137,9 @@ std::vector<ElfSymbol> find_symbols(std::span<const ElfImage* const> images,
   return search.take();
 }
 
-bool has_code_symbols(const ElfImage& image) {
+bool has_code_symbols(const ElfImage& image, bool with_dynamic) {
   for (const ElfImage::Section& section : image.sections()) {
-    if (!is_symbol_table(section)) continue;
+    if (!is_symbol_table(section) || (section.header.sh_type == SHT_DYNSYM && !with_dynamic)) continue;
     Cursor cursor(section.contents);
     while (cursor.remaining() >= sizeof(Elf64_Sym)) {
       if (is_of_kind(image, cursor.read<Elf64_Sym>(), SymbolKind::CODE)) return true;

@@ -26,7 +26,8 @@ struct ElfSymbol {
 std::vector<ElfSymbol> find_symbols(std::span<const ElfImage* const> images,
                                     std::span<const std::uint64_t> addresses, SymbolKind kind);
 
-// Whether the image names any code at all.
-bool has_code_symbols(const ElfImage& image);
+// Whether the image names any code at all. `with_dynamic`: what a library exports counts too; the few that a
+// stripped program exports help nobody.
+bool has_code_symbols(const ElfImage& image, bool with_dynamic);
 
 }  // namespace standstill
