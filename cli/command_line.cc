@@ -69,28 +69,36 @@ std::unexpected<Error> unknown_command(const std::string& word) {
                        : "the commands are listed by: standstill --help");
 }
 
+// The first word that looks like an option and is none of this command.
+std::optional<std::string> unknown_option(const CLI::App& app, const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    if (word == "--") break;
+    const std::string name = word.substr(0, word.find('='));
+    if (!name.starts_with('-') || name == "-" || app.get_option_no_throw(name) != nullptr) continue;
+    const bool has_value_attached =
+        name.size() > 2 && name[1] != '-' && app.get_option_no_throw(name.substr(0, 2)) != nullptr;
+    if (!has_value_attached) return name;
+  }
+  return std::nullopt;
+}
+
 std::unexpected<Error> usage_error(const Command& command, const CLI::App& app, const CLI::ParseError& error,
                                    const std::vector<std::string>& words) {
   const std::string hint = fmt::format("see: {}", how_to(command));
+  if (const auto unknown = unknown_option(app, words)) {
+    std::vector<std::string> names;
+    for (const OptionSummary& option : summarize_options(app))
+      if (!option.is_positional) names.insert(names.end(), option.names.begin(), option.names.end());
+    const auto meant = suggest(*unknown, names);
+    return failure(fmt::format("{} has no option '{}'", command.name, printable(*unknown)),
+                   meant ? fmt::format("did you mean: {}", *meant) : hint);
+  }
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr)
     return failure("which process? the target is missing",
                    fmt::format("usage: standstill {}TARGET; see: {}",
                                command.is_default ? "" : fmt::format("{} ", command.name), how_to(command)));
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-    std::vector<std::string> names;
-    for (const OptionSummary& option : summarize_options(app))
-      if (!option.is_positional) names.insert(names.end(), option.names.begin(), option.names.end());
-    for (const std::string& word : words) {
-      const std::string name = word.substr(0, word.find('='));
-      if (!word.starts_with('-') || word == "-" || std::ranges::find(names, name) != names.end()) continue;
-      if (name.size() > 2 && name[1] != '-' && app.get_option_no_throw(name.substr(0, 2)) != nullptr)
-        continue;
-      const auto meant = suggest(name, names);
-      return failure(fmt::format("{} has no option '{}'", command.name, printable(name)),
-                     meant ? fmt::format("did you mean: {}", *meant) : hint);
-    }
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
     return failure("only one target can be looked at", hint);
-  }
   return failure(printable(error.what()), hint);
 }
 
@@ -126,11 +134,13 @@ Result<std::variant<Invocation, Answer>> parse_command_line(std::vector<std::str
   if (command != nullptr) {
     words.erase(words.begin() + static_cast<std::ptrdiff_t>(positionals[0]));
   } else {
-    if (positionals.size() == 2) return unknown_command(words[positionals[0]]);
+    Options ignored;
+    const bool has_unknown_option = unknown_option(*make_app(default_command(), ignored), words).has_value();
+    if (positionals.size() == 2 && !has_unknown_option) return unknown_command(words[positionals[0]]);
     if (positionals.size() == 1) {
       const std::string& target = words[positionals[0]];
-      std::error_code ignored;
-      if (suggest(target, command_names()) && !std::filesystem::exists(target, ignored))
+      std::error_code no_matter;
+      if (suggest(target, command_names()) && !std::filesystem::exists(target, no_matter))
         return unknown_command(target);
     }
     command = &default_command();

@@ -5,6 +5,7 @@
 #include "reports/target_text.h"
 
 #include <cstdio>
+#include <limits>
 #include <string>
 
 #include <fmt/format.h>
@@ -27,11 +28,13 @@ void print_error(const Error& error) {
 
 void print_notes(const Findings& findings, const Options& options) {
   if (options.quiet) return;
-  const RenderOptions render{.color = use_color(options.color, STDERR_FILENO),
-                             .width = terminal_width(STDERR_FILENO),
-                             .max_groups = 0};
+  RenderOptions render;
+  render.color = use_color(options.color, STDERR_FILENO);
+  // In a file or a pipe each note stays on one line, so that it can be searched for.
+  render.width =
+      is_terminal(STDERR_FILENO) ? terminal_width(STDERR_FILENO) : std::numeric_limits<std::size_t>::max();
   print_to_standard_error(
-      to_notes_text(findings, render, options.verbose ? Severity::INFO : Severity::WARNING));
+      to_notes_text(findings, render, Severity::ERROR, options.verbose ? Severity::INFO : Severity::WARNING));
 }
 
 }  // namespace standstill

@@ -7,7 +7,7 @@
 
 namespace standstill {
 
-// "standstill: hung.core: not a core file" and on the next line "hint: ...".
+// In one line: "standstill: hung.core: is an executable, not a core; give a core of it".
 void print_error(const Error& error);
 
 // What could not be seen, for commands whose answer has no room for it: warnings, and with --verbose also

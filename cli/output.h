@@ -1,6 +1,6 @@
 // Where the answer goes: standard output, or the file of -o. Opened before the long work, so that a wrong
-// path costs no time; an existing file keeps its contents until the answer is there, and a new one goes away
-// again when there is none.
+// path costs no time. An existing file keeps its contents until the answer is there; a new one gets its name
+// only when it is whole (open(2), O_TMPFILE), so that an interrupted run leaves nothing behind.
 #pragma once
 
 #include "base/error.h"
@@ -20,17 +20,26 @@ class Output {
 
   int descriptor() const { return descriptor_; }
 
-  // Writes all of it, in one go where the system lets us. A reader that has gone away (a closed pipe) wants
-  // no more: that is no error.
+  // Writes all of it, in one go where the system lets us; to be called once. A reader that has gone away (a
+  // closed pipe) wants no more: that is no error.
   Result<void> write(std::string_view bytes);
 
  private:
-  Output(int descriptor, std::string path, bool is_new)
-      : descriptor_(descriptor), path_(std::move(path)), is_new_(is_new) {}
+  enum class Kind {
+    STANDARD_OUTPUT,
+    EXISTING,  // kept until we write
+    UNNAMED,   // to be linked to its path
+    NEW,       // where the file system knows no unnamed files: taken away again unless written
+  };
 
-  int descriptor_ = -1;
-  std::string path_;     // "" for standard output
-  bool is_new_ = false;  // created by us, and nothing written yet
+  Output(Kind kind, int descriptor, std::string path)
+      : kind_(kind), descriptor_(descriptor), path_(std::move(path)) {}
+
+  std::unexpected<Error> cannot_write(int error) const;
+
+  Kind kind_;
+  int descriptor_;
+  std::string path_;  // "" for standard output
 };
 
 }  // namespace standstill

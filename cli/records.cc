@@ -99,14 +99,16 @@ void append_frame_records(std::vector<FrameRecord>& records, const Frame& frame,
   }
 }
 
-// The module's first executable mapping: what pprof lists as its range and file offset.
-void find_text(ModuleRecord& record, const Module& module, const Snapshot& snapshot) {
+// Each module's first executable mapping: what pprof lists as its range and file offset.
+void find_text(std::vector<ModuleRecord>& records, const Snapshot& snapshot) {
   for (const FileMapping& mapping : snapshot.file_mappings) {
-    if (!module.contains(mapping.start) || !snapshot.is_executable(mapping.start)) continue;
+    if (!snapshot.is_executable(mapping.start)) continue;
+    const auto module = snapshot.find_module(mapping.start);
+    if (!module || records.at(*module).text_end) continue;
+    ModuleRecord& record = records[*module];
     record.file_offset = mapping.file_offset;
     record.text_start = mapping.start;
     record.text_end = mapping.end;
-    return;
   }
 }
 
@@ -177,6 +179,7 @@ std::vector<ModuleRecord> to_module_records(const Snapshot& snapshot, const Symb
     ++record.frames;
     if (location.chain.empty()) ++record.unnamed_frames;
   }
+  find_text(records, snapshot);
   for (ModuleIndex i = 0; i < records.size(); ++i) {
     const Module& module = snapshot.modules[i];
     ModuleRecord& record = records[i];
@@ -185,7 +188,6 @@ std::vector<ModuleRecord> to_module_records(const Snapshot& snapshot, const Symb
     record.start = module.start;
     record.end = module.end;
     record.build_id = module.build_id.hex();
-    find_text(record, module, snapshot);
     if (record.frames == 0 && !inspect_all) continue;
     ModuleSymbols symbols = symbolizer.module_symbols(i);
     record.status = status_word(symbols.status);

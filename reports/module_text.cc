@@ -67,7 +67,7 @@ std::string to_module_text(const Findings& findings, const RenderOptions& option
     out += "\nModules that stand in stacks\n\n" + text;
   if (const std::string text = modules_text(findings, options, false); !text.empty())
     out += "\nOther modules\n\n" + text;
-  return out + to_notes_text(findings, options, Severity::INFO);
+  return out + to_notes_text(findings, options, Severity::ERROR, Severity::INFO);
 }
 
 }  // namespace standstill

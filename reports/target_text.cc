@@ -96,12 +96,13 @@ std::string to_target_text(const Findings& findings, const RenderOptions& option
   return out;
 }
 
-std::string to_notes_text(const Findings& findings, const RenderOptions& options, Severity at_least) {
+std::string to_notes_text(const Findings& findings, const RenderOptions& options, Severity gravest,
+                          Severity least) {
   const Ink ink(options.color);
   std::string out;
   std::set<std::string> said;
   for (const Severity severity : {Severity::ERROR, Severity::WARNING, Severity::INFO}) {
-    if (severity < at_least) break;
+    if (severity > gravest || severity < least) continue;
     const std::string_view title = severity == Severity::ERROR     ? "error"
                                    : severity == Severity::WARNING ? "warning"
                                                                    : "note";

@@ -10,8 +10,9 @@ namespace standstill {
 
 std::string to_target_text(const Findings& findings, const RenderOptions& options);
 
-// One line for each note, errors and warnings before information; equal ones once. `at_least` leaves out
-// lesser ones.
-std::string to_notes_text(const Findings& findings, const RenderOptions& options, Severity at_least);
+// One line for each note from the gravest down to the least severity asked for, in that order; equal ones
+// once.
+std::string to_notes_text(const Findings& findings, const RenderOptions& options, Severity gravest,
+                          Severity least);
 
 }  // namespace standstill

@@ -58,9 +58,15 @@ std::string advice_text(const Findings& findings, const RenderOptions& options) 
 }
 
 std::string render(const Findings& findings, const RenderOptions& options) {
-  return to_target_text(findings, options) + "\n" + findings_text(findings, options) +
-         groups_text(findings, options) + to_notes_text(findings, options, Severity::WARNING) +
-         advice_text(findings, options);
+  std::string out = to_target_text(findings, options) + "\n" + findings_text(findings, options);
+  // What makes the answer worthless is said before it, what makes it incomplete after it.
+  if (const std::string errors = to_notes_text(findings, options, Severity::ERROR, Severity::ERROR);
+      !errors.empty())
+    out += errors + "\n";
+  out += groups_text(findings, options);
+  out += to_notes_text(findings, options, Severity::WARNING,
+                       options.all_frames ? Severity::INFO : Severity::WARNING);
+  return out + advice_text(findings, options);
 }
 
 }  // namespace
