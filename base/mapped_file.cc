@@ -1,5 +1,6 @@
 #include "base/mapped_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -38,7 +39,10 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::from_descriptor(int descri
   const auto size = static_cast<std::size_t>(status.st_size);
   void* mapping = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   if (mapping == MAP_FAILED) return failure(fmt::format("{}: cannot map: {}", path, std::strerror(errno)));
-  if (access == Access::SPARSE) ::madvise(mapping, size, MADV_RANDOM);
+  if (access == Access::SPARSE) {
+    ::madvise(mapping, size, MADV_RANDOM);
+    file->descriptor_ = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  }
   file->mapping_ = mapping;
   file->bytes_ = Bytes(static_cast<const std::uint8_t*>(mapping), size);
   return file;
@@ -63,7 +67,16 @@ void MappedFile::drop_pages(Bytes part) const {
   if (first < end) ::madvise(static_cast<std::uint8_t*>(mapping_) + first, end - first, MADV_DONTNEED);
 }
 
+std::size_t MappedFile::copy_unmapped(const std::uint8_t* where, std::span<std::uint8_t> out) const {
+  if (descriptor_ < 0 || where < bytes_.data() || where >= bytes_.data() + bytes_.size()) return 0;
+  const auto offset = static_cast<std::size_t>(where - bytes_.data());
+  const std::size_t size = std::min(out.size(), bytes_.size() - offset);
+  const ssize_t copied = ::pread(descriptor_, out.data(), size, static_cast<off_t>(offset));
+  return copied > 0 ? static_cast<std::size_t>(copied) : 0;
+}
+
 MappedFile::~MappedFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
   if (mapping_ != nullptr) ::munmap(mapping_, bytes_.size());
 }
 

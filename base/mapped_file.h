@@ -6,6 +6,7 @@
 #include "base/error.h"
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,11 @@ class MappedFile {
   // Takes the pages that lie wholly inside `part` of bytes() out of our memory; the next read brings them
   // back. For readers that walk through much and keep little: pages once touched count as the process's own.
   void drop_pages(Bytes part) const;
+  // Copies what stands at `where`, which points into bytes(), as far as `out` reaches, without mapping its
+  // pages. Returns how many bytes were copied: 0 for a file that is not SPARSE. A page fault maps sixteen
+  // pages, and at the end they are unmapped again: 11 µs, where reading 4 KiB of a cached file takes 2 µs.
+  // With a page or two from each of 10,000 stacks this is most of the work.
+  std::size_t copy_unmapped(const std::uint8_t* where, std::span<std::uint8_t> out) const;
   const std::string& path() const { return path_; }
 
  private:
@@ -41,6 +47,7 @@ class MappedFile {
 
   Bytes bytes_;
   void* mapping_ = nullptr;
+  int descriptor_ = -1;  // of a SPARSE file
   std::vector<std::uint8_t> owned_;
   std::string path_;
 };

@@ -14,6 +14,13 @@ bool MemoryView::copy(Address address, std::span<std::uint8_t> out) const {
   return true;
 }
 
+std::size_t MemoryView::copy_unmapped(Address address, std::span<std::uint8_t> out) const {
+  const auto* piece = pieces_.find(address);
+  if (dump_ == nullptr || piece == nullptr || piece->value.source != Source::DUMP) return 0;
+  const Bytes bytes = piece->value.bytes.subspan(address - piece->start);
+  return dump_->copy_unmapped(bytes.data(), out.first(std::min(out.size(), bytes.size())));
+}
+
 std::optional<std::string> MemoryView::read_c_string(Address address, std::size_t limit) const {
   std::string text;
   bool any = false;

@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/interval_map.h"
+#include "base/mapped_file.h"
 
 #include <cstring>
 #include <memory>
@@ -29,16 +30,23 @@ class MemoryView {
   };
 
   MemoryView() = default;
-  // `owners` keeps alive what the pieces borrow from. Pieces must not overlap.
+  // `owners` keeps alive what the pieces borrow from, `dump` too, the file that DUMP pieces lie in (null: not
+  // in a file). Pieces must not overlap.
   MemoryView(std::vector<IntervalMap<Piece>::Interval> pieces,
-             std::vector<std::shared_ptr<const void>> owners)
-      : pieces_(std::move(pieces)), owners_(std::move(owners)) {}
+             std::vector<std::shared_ptr<const void>> owners,
+             std::shared_ptr<const MappedFile> dump = nullptr)
+      : pieces_(std::move(pieces)), owners_(std::move(owners)), dump_(std::move(dump)) {}
 
   // All bytes from `address` to the end of the piece that holds it; empty when that address cannot be read.
   Bytes bytes_at(Address address) const {
     const auto* found = pieces_.find(address);
     return found == nullptr ? Bytes{} : found->value.bytes.subspan(address - found->start);
   }
+
+  // Copies a beginning of bytes_at(address), as far as `out` reaches, where that is cheaper than touching
+  // them: for a page or two of which little else will be read. Returns the number of bytes copied; 0 where
+  // bytes_at serves as well.
+  std::size_t copy_unmapped(Address address, std::span<std::uint8_t> out) const;
 
   // Fills `out` completely, across pieces where needed; false when any byte is missing.
   bool copy(Address address, std::span<std::uint8_t> out) const;
@@ -69,6 +77,7 @@ class MemoryView {
  private:
   IntervalMap<Piece> pieces_;
   std::vector<std::shared_ptr<const void>> owners_;
+  std::shared_ptr<const MappedFile> dump_;
 };
 
 }  // namespace standstill

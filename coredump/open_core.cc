@@ -109,7 +109,7 @@ bool holds_private_memory(const MemoryView& memory, const CoreNotes& core) {
 // Gives the snapshot its memory and ranges: the dump first, then what only files have.
 void set_memory(Snapshot& snapshot, CoreMemory dump, bool holds_private, const CoreNotes& core,
                 const std::vector<FoundModule>& modules, std::shared_ptr<const MappedFile> file) {
-  std::vector<std::shared_ptr<const void>> owners = {std::move(file)};
+  std::vector<std::shared_ptr<const void>> owners;
   MemoryPieces pieces;
   MemoryRanges ranges;
   for (const FoundModule& found : modules) {
@@ -119,7 +119,8 @@ void set_memory(Snapshot& snapshot, CoreMemory dump, bool holds_private, const C
   }
   MemoryRanges mapped;
   for (const FileMapping& mapping : core.file_mappings) mapped.push_back({mapping.start, mapping.end, PF_R});
-  snapshot.memory = MemoryView(fill_memory(std::move(dump.pieces), std::move(pieces)), std::move(owners));
+  snapshot.memory =
+      MemoryView(fill_memory(std::move(dump.pieces), std::move(pieces)), std::move(owners), std::move(file));
   snapshot.ranges = IntervalMap<std::uint32_t>(
       fill_ranges(fill_ranges(std::move(dump.ranges), std::move(ranges)), std::move(mapped)));
 }

@@ -3,6 +3,8 @@
 #include "unwind/dwarf_expression.h"
 #include "unwind/signal_frame.h"
 
+#include <algorithm>
+
 namespace standstill {
 namespace {
 
@@ -55,11 +57,24 @@ Step step_over_signal(const FrameRegisters& registers, StackWindow& window) {
 }  // namespace
 
 std::optional<std::uint64_t> StackWindow::read_elsewhere(Address address) {
+  if (copy_around(address)) return read(address);
   if (const auto* piece = memory_.pieces().find(address)) {
     start_ = piece->start;
     bytes_ = piece->value.bytes;
   }
   return memory_.read<std::uint64_t>(address);
+}
+
+// True when the window now holds the word at `address`.
+bool StackWindow::copy_around(Address address) {
+  if (copies_ == COPY_LIMIT) return false;
+  ++copies_;
+  const auto* piece = memory_.pieces().find(address);
+  if (piece == nullptr) return false;
+  const Address start = address - std::min(address - piece->start, BEFORE);
+  bytes_ = Bytes(copy_).first(memory_.copy_unmapped(start, copy_));
+  start_ = start;
+  return bytes_.size() >= (address - start_) + sizeof(std::uint64_t);
 }
 
 Step step_by_row(const UnwindRow& row, const FrameRegisters& registers, StackWindow& window) {

@@ -7,15 +7,20 @@
 #include "unwind/stack.h"
 #include "unwind/unwind_row.h"
 
+#include <array>
 #include <cstring>
 #include <optional>
 
 namespace standstill {
 
-// Remembers the piece of memory that the last word came from: a stack lies in one piece.
+// Remembers the memory that the last word came from. The innermost frames of a stack mostly fit in a few KiB,
+// which are copied where that is cheaper than touching pages of the dump (MappedFile::copy_unmapped); a deep
+// stack goes on in the mapped piece, all of which is at hand.
 class StackWindow {
  public:
   explicit StackWindow(const MemoryView& memory) : memory_(memory) {}
+  StackWindow(const StackWindow&) = delete;
+  StackWindow& operator=(const StackWindow&) = delete;
 
   std::optional<std::uint64_t> read(Address address) {
     const std::uint64_t offset = address - start_;
@@ -30,11 +35,19 @@ class StackWindow {
   const MemoryView& memory() const { return memory_; }
 
  private:
+  static constexpr std::size_t COPY_SIZE = 4096;
+  static constexpr unsigned COPY_LIMIT = 4;
+  // Registers are pushed below the return address, and the reads of one frame begin with either.
+  static constexpr std::uint64_t BEFORE = 256;
+
   std::optional<std::uint64_t> read_elsewhere(Address address);
+  bool copy_around(Address address);
 
   const MemoryView& memory_;
   Address start_;
   Bytes bytes_;
+  unsigned copies_ = 0;
+  std::array<std::uint8_t, COPY_SIZE> copy_;  // not initialised: bytes_ says what of it counts
 };
 
 enum class StepResult {

@@ -4,6 +4,7 @@
 #include "tests/support/core_builder.h"
 #include "tests/support/run_program.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 
@@ -64,6 +65,32 @@ CoreBuilder core_of(const ElfBuilder& elf, const std::string& path, bool dump_he
 }
 
 }  // namespace
+
+TEST_CASE("Bytes copied from the core file are those of its mapping, and end where the segment ends") {
+  const Case here;
+  ByteVector stack(10'000);
+  for (std::size_t i = 0; i < stack.size(); ++i) stack[i] = static_cast<std::uint8_t>(i * 7 + i / 256);
+  CoreBuilder core;
+  core.thread(10, registers_at(0x1000, 0x20000)).memory(0x20000, stack);
+  const Snapshot snapshot = here.open(core);
+  std::vector<std::uint8_t> copy(4096);
+  for (const std::uint64_t offset : {0, 1, 4095, 5000, 9990}) {
+    const std::size_t size = std::min<std::size_t>(copy.size(), stack.size() - offset);
+    REQUIRE(snapshot.memory.copy_unmapped(Address(0x20000 + offset), copy) == size);
+    CHECK(std::equal(copy.begin(), copy.begin() + static_cast<std::ptrdiff_t>(size),
+                     stack.begin() + static_cast<std::ptrdiff_t>(offset)));
+  }
+  CHECK(snapshot.memory.copy_unmapped(Address(0x20000 + 10'000), copy) == 0);
+  CHECK(snapshot.memory.copy_unmapped(Address(0x1ffff), copy) == 0);
+}
+
+TEST_CASE("Memory that is in no file offers nothing to copy, only bytes") {
+  const ByteVector bytes(64, 1);
+  const MemoryView memory({{Address(0x1000), Address(0x1040), {Bytes(bytes), MemoryView::Source::DUMP}}}, {});
+  std::vector<std::uint8_t> copy(16);
+  CHECK(memory.copy_unmapped(Address(0x1000), copy) == 0);
+  CHECK(memory.bytes_at(Address(0x1000)).size() == 64);
+}
 
 TEST_CASE("Each thread has the registers of its status note") {
   const Registers first = registers_at(0x1000, 0x2000);
