@@ -38,10 +38,12 @@ std::string advice_for_missing_file(const Module& module) {
 }
 
 std::string advice_for_other_build(const Module& module) {
-  const std::string wanted = fmt::format("{} has build ID {}; needed is the one{}", module.file_path,
-                                         module.file_build_id.hex(), with_build_id(module));
-  return wanted +
-         (module.is_main_program ? ": name it with --exe FILE" : ": name its place with --sysroot DIR");
+  const std::string wanted =
+      module.is_main_program
+          ? fmt::format("name the program{} with --exe FILE", with_build_id(module))
+          : fmt::format("name the place of the file{} with --sysroot DIR", with_build_id(module));
+  return fmt::format("{}; the file here is another build ({})", wanted,
+                     module.file_build_id.empty() ? "it has no build ID" : module.file_build_id.hex());
 }
 
 // elfutils' own server asks those of the distributions (sourceware.org/elfutils/Debuginfod.html).

@@ -31,12 +31,13 @@ struct Item {
 
 std::vector<Item> fold_libraries(const std::vector<FrameRecord>& frames, const Standpoint& standpoint) {
   std::vector<Item> items;
+  bool folding = false;
   for (std::size_t i = 0; i < frames.size(); ++i) {
+    const bool is_sure = frames[i].found_by != "SCAN" && frames[i].found_by != "FRAME_POINTER";
     const bool is_shown =
-        i == 0 || i == standpoint.operation_frame || !standpoint.place || !is_plumbing(frames[i]);
-    const bool continues_fold = !items.empty() && !is_shown && items.back().first > 0 &&
-                                items.back().first != standpoint.operation_frame &&
-                                is_plumbing(frames[items.back().first]);
+        i == 0 || i == standpoint.operation_frame || !standpoint.place || !is_sure || !is_plumbing(frames[i]);
+    const bool continues_fold = !is_shown && folding;
+    folding = !is_shown;
     if (continues_fold)
       items.back().end = i + 1;
     else
@@ -63,6 +64,7 @@ std::vector<Item> choose_items(const std::vector<FrameRecord>& frames, const Sta
 
 std::string remarks_on(const FrameRecord& frame) {
   if (frame.inlined) return " (inlined)";
+  if (frame.found_by == "FRAME_POINTER") return " (by frame pointer)";
   if (frame.found_by == "SCAN") return " (guessed)";
   return {};
 }
