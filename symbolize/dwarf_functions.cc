@@ -1,5 +1,7 @@
 #include "symbolize/dwarf_functions.h"
 
+#include "symbolize/dwarf_scope.h"
+
 #include <algorithm>
 
 #include <llvm/BinaryFormat/Dwarf.h>
@@ -256,6 +258,23 @@ class Walk {
   bool ok_ = true;
 };
 
+// Whether functions of a language stand in namespaces and types.
+bool has_scopes(std::uint64_t language) {
+  switch (language) {
+    case DW_LANG_C_plus_plus:
+    case DW_LANG_C_plus_plus_03:
+    case DW_LANG_C_plus_plus_11:
+    case DW_LANG_C_plus_plus_14:
+    case DW_LANG_C_plus_plus_17:
+    case DW_LANG_C_plus_plus_20:
+    case DW_LANG_Rust:
+    case DW_LANG_D:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 std::vector<FunctionChain> find_functions(const DwarfUnit& unit, std::span<const std::uint64_t> addresses,
@@ -279,6 +298,7 @@ FunctionName FunctionNames::find(const DwarfUnit& unit, std::uint64_t entry) {
 FunctionName FunctionNames::read(const DwarfUnit& start, std::uint64_t entry) {
   FunctionName result;
   const DwarfUnit* unit = &start;
+  bool is_external = false;
   for (int i = 0; i < kMaximumReferences; ++i) {
     Cursor at = unit->cursor(entry);
     const DwarfEntry found = unit->read_entry(at);
@@ -292,6 +312,9 @@ FunctionName FunctionNames::read(const DwarfUnit& start, std::uint64_t entry) {
         case DW_AT_linkage_name:
         case DW_AT_MIPS_linkage_name:
           if (result.linkage_name.empty()) result.linkage_name = unit->string(value);
+          break;
+        case DW_AT_external:
+          is_external = true;
           break;
         case DW_AT_abstract_origin:
           origin = value;
@@ -312,6 +335,9 @@ FunctionName FunctionNames::read(const DwarfUnit& start, std::uint64_t entry) {
       if (unit == nullptr) break;
     }
   }
+  // What other units can see and has no mangled name is extern "C" or main.
+  if (unit != nullptr && result.linkage_name.empty() && !is_external && has_scopes(start.language()))
+    result.scope = find_scope(*unit, entry);
   return result;
 }
 

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -42,6 +43,7 @@ std::vector<FunctionChain> find_functions(const DwarfUnit& unit, std::span<const
 struct FunctionName {
   std::string_view name;          // DW_AT_name: "push_back"
   std::string_view linkage_name;  // "_ZN..."; empty where DWARF has none
+  std::string scope;              // "std::thread::"; asked only where there is no linkage name
 };
 
 // Names of entries, following DW_AT_abstract_origin and DW_AT_specification, into other units and dwz's

@@ -74,7 +74,7 @@ Location to_location(const DwarfUnit& unit, const FunctionChain& chain, const Li
   for (std::size_t i = chain.functions.size(); i-- > 0;) {
     const FunctionName name = names.find(unit, chain.functions[i].entry);
     CodeLocation place;
-    place.function = name.name;
+    place.function = name.scope + std::string(name.name);
     place.linkage_name = name.linkage_name;
     if (has_file) place.file = paths.find(file);
     place.line = line;

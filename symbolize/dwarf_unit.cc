@@ -90,7 +90,7 @@ DwarfUnit::DwarfUnit(const DwarfFile& file, const DwarfUnitHeader& header, Exten
   if (entry.shape == nullptr) return;
   is_partial_ = entry.shape->tag == DW_TAG_partial_unit;
   is_split_ = header.type == DW_UT_skeleton;
-  FormValue address_base, range_lists_base, string_offsets_base;
+  FormValue language, address_base, range_lists_base, string_offsets_base;
   const bool ok = read_attributes(at, *entry.shape, [&](std::uint16_t name, FormValue value) {
     switch (name) {
       case DW_AT_low_pc:
@@ -107,6 +107,9 @@ DwarfUnit::DwarfUnit(const DwarfFile& file, const DwarfUnitHeader& header, Exten
         break;
       case DW_AT_comp_dir:
         directory_ = value;
+        break;
+      case DW_AT_language:
+        language = value;
         break;
       case DW_AT_addr_base:
       case DW_AT_GNU_addr_base:
@@ -133,6 +136,7 @@ DwarfUnit::DwarfUnit(const DwarfFile& file, const DwarfUnitHeader& header, Exten
   if (range_lists_base) range_lists_base_ = range_lists_base.value;
   if (string_offsets_base) string_offsets_base_ = string_offsets_base.value;
   base_address_ = address(low_).value_or(0);
+  language_ = constant(language).value_or(0);
   is_understood_ = true;
 }
 

@@ -87,6 +87,7 @@ class DwarfUnit {
   bool is_split() const { return is_split_; }
   // Holds only what other units import (DW_TAG_partial_unit; dwz).
   bool is_partial() const { return is_partial_; }
+  std::uint64_t language() const { return language_; }  // DW_LANG_*; 0 where it is not said
   std::uint64_t first_child() const { return first_child_; }
   std::optional<std::uint64_t> line_table() const;  // offset in .debug_line
   std::string_view directory() const { return string(directory_); }
@@ -139,6 +140,7 @@ class DwarfUnit {
   std::uint64_t first_child_ = 0;
   FormValue low_, high_, ranges_, line_table_, directory_;
   std::uint64_t base_address_ = 0;
+  std::uint64_t language_ = 0;
   std::optional<std::uint64_t> address_base_, range_lists_base_, string_offsets_base_;
 };
 
