@@ -62,6 +62,17 @@ cxx_ring shared
 cxx_ring exclusive
 cxx_ring once
 cxx_ring local
+cxx_ring_clang shared
+cxx_ring_clang once
+cxx_ring_clang local
+cxx_ring_unoptimised shared
+cxx_ring_unoptimised once
+cxx_ring_unoptimised local
+rwlock_ring_clang readers
+rwlock_ring_clang mutex
+rwlock_ring_unoptimised readers
+rwlock_ring_unoptimised mutex
+once_ring_clang
 lock_and_wait condition
 lock_and_wait variable
 lock_and_wait semaphore
@@ -80,6 +91,9 @@ rust_ring readers
 rust_ring once
 rust_ring condvar
 rust_ring park
+rust_ring_unoptimised mutex
+rust_ring_unoptimised readers
+rust_ring_unoptimised once
 parking_lot_ring mutex
 parking_lot_ring writers
 parking_lot_ring readers
@@ -98,6 +112,20 @@ healthy_pools parked
 healthy_pools bounded
 healthy_pools spawning
 healthy_pools parent
+healthy_plain contended
+healthy_plain queue
+healthy_plain_musl contended
+healthy_plain_musl ordered
+healthy_plain_musl readers
+healthy_plain_musl queue
+healthy_rust contended
+healthy_rust ordered
+healthy_rust readers
+healthy_rust queue
+healthy_parking_lot contended
+healthy_parking_lot ordered
+healthy_parking_lot readers
+healthy_parking_lot queue
 """
 MOMENTS = 4  # at which a healthy program is looked at in each build
 
