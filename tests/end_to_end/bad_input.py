@@ -118,7 +118,7 @@ def truncated(run, folder, core):
         for command in ("report", "stacks"):
             result = run(command, cut_file).expect_alive()
             if result.status == 0:
-                first_lines = "\n".join(result.out.splitlines()[:8] if command == "report" else result.err.splitlines()[:8])
+                first_lines = "\n".join(result.out.splitlines()[:10] if command == "report" else result.err.splitlines()[:10])
                 result.expect(f"cut at {size} of {whole} bytes: the first lines say so", "truncated" in first_lines.lower())
             else:
                 result.expect_refused("cut.core")
