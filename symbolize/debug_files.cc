@@ -96,7 +96,7 @@ std::shared_ptr<const ElfImage> DebugFiles::with_debug_info() const {
 
 std::vector<const ElfImage*> DebugFiles::with_symbols() const {
   std::vector<const ElfImage*> result;
-  for (const auto& image : {own, mini, separate}) {
+  for (const auto& image : {own, mini, separate, memory}) {
     if (image) result.push_back(image.get());
   }
   return result;

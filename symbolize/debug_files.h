@@ -16,6 +16,7 @@ struct DebugFiles {
   std::shared_ptr<const ElfImage> separate;   // may be null
   std::shared_ptr<const ElfImage> mini;       // .gnu_debugdata; may be null
   std::shared_ptr<const ElfImage> alternate;  // dwz's; may be null
+  std::shared_ptr<const ElfImage> memory;     // exported symbols in the dump, where no file is at hand
   ModuleSymbols symbols;
   std::vector<Note> notes;
 

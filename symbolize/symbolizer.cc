@@ -4,6 +4,7 @@
 #include "symbolize/cache_folder.h"
 #include "symbolize/debug_files.h"
 #include "symbolize/demangle.h"
+#include "symbolize/memory_symbols.h"
 #include "symbolize/module_locations.h"
 #include "symbolize/symbol_table.h"
 
@@ -33,7 +34,7 @@ struct ModuleWork {
 };
 
 MissingName why_missing(const Module& module, const DebugFiles& files) {
-  if (!files.with_symbols().empty()) return MissingName::NO_SYMBOL;
+  if (files.own || files.separate) return MissingName::NO_SYMBOL;
   return module.file_status == Module::FileStatus::BUILD_ID_MISMATCH ? MissingName::BUILD_ID_MISMATCH
                                                                      : MissingName::NO_FILE;
 }
@@ -56,6 +57,9 @@ struct Symbolizer::State {
     ModuleFiles& entry = modules[index];
     std::call_once(entry.once, [&] {
       entry.files = find_debug_files(snapshot.modules[index], options);
+      if (!entry.files.own && !entry.files.separate) {
+        entry.files.memory = image_of_dynamic_symbols(snapshot.memory, snapshot.modules[index]);
+      }
       add_notes(entry.files.notes);
     });
     return entry.files;
@@ -73,7 +77,7 @@ struct Symbolizer::State {
     const DebugFiles& files = files_of(work.module);
     const std::string folder = options.use_cache ? user_cache_folder() : std::string{};
     const std::string cache_name =
-        folder.empty() ? std::string{} : cache_file_name(module, files, options.names_only);
+        folder.empty() || files.memory ? std::string{} : cache_file_name(module, files, options.names_only);
     if (cache_name.empty()) {
       std::vector<Note> new_notes;
       work.locations = locate_in_module(module, files, options.names_only, work.vaddrs, new_notes).locations;
