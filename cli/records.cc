@@ -133,6 +133,7 @@ TargetRecord to_target_record(const Snapshot& snapshot) {
   record.captured_at = time_of_file(snapshot.path);
   record.thread_count = snapshot.threads.size();
   record.missing_bytes = snapshot.completeness.missing_bytes;
+  record.missing_segments = snapshot.completeness.missing_segments;
   record.file_bytes = snapshot.completeness.file_bytes;
   return record;
 }

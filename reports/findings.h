@@ -34,7 +34,8 @@ struct TargetRecord {
   };
   std::vector<Runtime> runtimes;
   std::vector<std::string> allocators;
-  std::uint64_t missing_bytes = 0;  // of a truncated core
+  std::uint64_t missing_bytes = 0;     // of a truncated core
+  std::uint64_t missing_segments = 0;  // cut or absent; may be known where their bytes are not
   std::uint64_t file_bytes = 0;
 };
 

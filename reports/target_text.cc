@@ -58,6 +58,17 @@ std::string signal_text(const Findings& findings) {
   return text;
 }
 
+// How much of a truncated core is not there; "" for a whole one.
+std::string missing_text(const TargetRecord& target) {
+  if (target.missing_bytes != 0)
+    return fmt::format("the core is cut off: {} of {} are missing, and what lies there cannot be seen",
+                       in_bytes(target.missing_bytes), in_bytes(target.missing_bytes + target.file_bytes));
+  if (target.missing_segments != 0)
+    return fmt::format("the core is cut off so early that it does not even tell how much is missing of {}",
+                       counted(target.missing_segments, "segment"));
+  return {};
+}
+
 std::string row(std::string_view title, std::string_view text, std::size_t width) {
   return fmt::format("{:<10}", title) + wrapped_after(text, width, 10);
 }
@@ -87,12 +98,8 @@ std::string to_target_text(const Findings& findings, const RenderOptions& option
     out += row(target.source == "CAPTURE" ? "capture" : "core", core, options.width);
   }
   if (target.signal_number != 0) out += row("signal", signal_text(findings), options.width);
-  if (target.missing_bytes != 0) {
-    const std::string text =
-        fmt::format("the core is cut off: {} of {} are missing, and what lies there cannot be seen",
-                    in_bytes(target.missing_bytes), in_bytes(target.missing_bytes + target.file_bytes));
-    out += ink.alarm(fmt::format("{:<10}", "TRUNCATED")) + wrapped_after(text, options.width, 10);
-  }
+  if (const std::string missing = missing_text(target); !missing.empty())
+    out += ink.alarm(fmt::format("{:<10}", "TRUNCATED")) + wrapped_after(missing, options.width, 10);
   return out;
 }
 

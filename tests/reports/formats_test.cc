@@ -55,6 +55,14 @@ TEST_CASE("The text report of a truncated core of a killed process says so first
   check_golden("report-truncated.txt", render("text", truncated_findings()));
 }
 
+TEST_CASE("A core that ends within its program headers is called truncated though nobody knows by how much") {
+  Findings findings = sample_findings();
+  findings.target.missing_segments = 48;
+  CHECK(render("text", findings)
+            .find("\nTRUNCATED the core is cut off so early that it does not even tell how much is\n"
+                  "          missing of 48 segments\n") != std::string::npos);
+}
+
 TEST_CASE("The text report stays within 80 columns except for names and ids that cannot be cut") {
   std::string text = render("text", truncated_findings());
   while (!text.empty()) {
