@@ -17,6 +17,7 @@ struct Cie {
   std::int64_t data_alignment = 1;
   std::uint64_t return_address_register = 16;
   std::uint8_t address_encoding = DW_EH_PE_absptr;
+  std::uint8_t exception_table_encoding = DW_EH_PE_omit;
   bool has_sized_augmentation = false;
   bool is_signal_frame = false;
   Bytes instructions;
@@ -78,7 +79,7 @@ bool read_augmentation(std::string_view letters, Cursor& cursor, Cie& cie) {
     } else if (letter == 'R') {
       cie.address_encoding = data.read<std::uint8_t>();
     } else if (letter == 'L') {
-      data.skip(1);
+      cie.exception_table_encoding = data.read<std::uint8_t>();
     } else if (letter == 'P') {
       const unsigned pointer = encoded_size(data.read<std::uint8_t>());
       if (pointer == 0) return false;
@@ -133,6 +134,22 @@ std::optional<CallFrameRange> read_range(const CallFrameSection& section, const 
   return range;
 }
 
+// The pointer that an FDE's augmentation data starts with where its CIE says 'L'; 0 for none. `contents` ends
+// with that data, which starts at `offset` in it.
+std::uint64_t read_exception_table(const CallFrameSection& section, std::uint64_t contents_offset,
+                                   const Cie& cie, Bytes contents, std::uint64_t offset) {
+  const std::uint8_t encoding = cie.exception_table_encoding;
+  const std::uint8_t base = encoding & 0x70;
+  if (encoding == DW_EH_PE_omit || (encoding & DW_EH_PE_indirect) != 0) return 0;
+  if (base != DW_EH_PE_absptr && base != DW_EH_PE_pcrel) return 0;
+  if (encoded_size(encoding) == 0) return 0;
+  Cursor cursor(contents);
+  cursor.seek(offset);
+  const std::uint64_t value = read_plain(cursor, encoding);
+  if (!cursor.ok() || value == 0) return 0;
+  return base == DW_EH_PE_pcrel ? value + section.vaddr + contents_offset + offset : value;
+}
+
 }  // namespace
 
 std::optional<CallFrameRecord> read_record(const CallFrameSection& section, std::uint64_t offset) {
@@ -179,10 +196,16 @@ std::optional<CallFrameEntry> read_entry(const CallFrameSection& section, std::u
   Cursor cursor(record->contents);
   const auto range = read_range(section, *record, *cie, cursor);
   if (!range) return std::nullopt;
-  if (cie->has_sized_augmentation) cursor.skip(read_uleb(cursor));
+  CallFrameEntry entry;
+  if (cie->has_sized_augmentation) {
+    const std::uint64_t size = read_uleb(cursor);
+    entry.exception_table =
+        read_exception_table(section, record->contents_offset, *cie,
+                             clipped(record->contents, 0, cursor.offset() + size), cursor.offset());
+    cursor.skip(size);
+  }
   if (!cursor.ok()) return std::nullopt;
 
-  CallFrameEntry entry;
   entry.start = range->start;
   entry.end = range->end;
   entry.code_alignment = cie->code_alignment;

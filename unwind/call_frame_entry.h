@@ -28,8 +28,10 @@ struct CallFrameEntry {
   std::int64_t data_alignment = 1;
   std::uint8_t return_address_register = 16;
   bool is_signal_frame = false;  // 'S' in the augmentation
-  Bytes initial_instructions;    // of the CIE
-  Bytes instructions;            // of the FDE
+  // Where the language's table of landing pads lies ('L'; .gcc_except_table), as in the file; 0 for none.
+  std::uint64_t exception_table = 0;
+  Bytes initial_instructions;  // of the CIE
+  Bytes instructions;          // of the FDE
 };
 
 // The header of the entry at `offset`: what kind it is and where the next one begins.

@@ -27,4 +27,9 @@ void add_owner(const ThreadDirectory& threads, std::uint32_t tid, std::string ev
   }
 }
 
+void mark_free(Resource& resource) {
+  resource.is_free = true;
+  resource.detail = "free: its waiter is about to go on";
+}
+
 }  // namespace standstill

@@ -14,4 +14,7 @@ namespace standstill {
 void add_owner(const ThreadDirectory& threads, std::uint32_t tid, std::string evidence, bool is_shared,
                Resource& resource);
 
+// The lock has been released, or the initialiser is done, and its waiter has not got to run since.
+void mark_free(Resource& resource);
+
 }  // namespace standstill

@@ -53,6 +53,7 @@ struct Resource {
   bool is_held_by_threads = false;
   OutsideOwner outside = OutsideOwner::NONE;
   int outside_tid = 0;
+  bool is_free = false;  // nobody holds it any more; its waiters have not got to run since
   bool is_loader_lock = false;
   std::string detail;  // "2 of 3 arrived", "1 reader"
 };

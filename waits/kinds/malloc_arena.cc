@@ -7,6 +7,7 @@
 //     // malloc/arena.c: an arena other than the first follows heap_info {ar_ptr, ...} at the start of its 64
 //     MiB region
 #include "waits/kinds/futex_calls.h"
+#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {
@@ -53,7 +54,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
 
 void inspect(const ObjectView& object, Resource& resource) {
   resource.is_held_by_threads = true;
-  if (object.window.u32(0) == 0u) resource.detail = "free: its waiter is about to go on";
+  if (object.window.u32(0) == 0u) mark_free(resource);
 }
 
 }  // namespace

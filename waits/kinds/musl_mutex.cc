@@ -46,7 +46,7 @@ void inspect(const ObjectView& object, Resource& resource) {
   const std::uint32_t owner = *lock & TID_MASK;
   if ((*type & TYPES) != 0 && owner != 0)
     add_owner(object.threads, owner, "owner in the lock word", *type & SHARED, resource);
-  if (*lock == 0) resource.detail = "free: its waiter is about to go on";
+  if (*lock == 0) mark_free(resource);
 }
 
 }  // namespace

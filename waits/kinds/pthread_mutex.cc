@@ -117,7 +117,7 @@ void inspect(const ObjectView& object, Resource& resource) {
   } else if (fields->lock != 0 && fields->owner != 0) {
     add_owner(object.threads, fields->owner & TID_MASK, "owner field", is_shared, resource);
   } else if (fields->lock == 0) {
-    resource.detail = "free: its waiter is about to go on";
+    mark_free(resource);
   }
   if (fields->count > 1 && (fields->kind & 3) == 1)
     resource.detail = "taken " + std::to_string(fields->count) + " times";

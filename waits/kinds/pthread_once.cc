@@ -3,6 +3,7 @@
 //
 //     // glibc 2.36 nptl/pthread_once.c: word = fork generation << 2 | done 2 | in progress 1
 #include "waits/kinds/futex_calls.h"
+#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {
@@ -27,7 +28,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
 void inspect(const ObjectView& object, Resource& resource) {
   resource.is_held_by_threads = true;
   const auto word = object.window.u32(0);
-  if (word && (*word & 2)) resource.detail = "done: its waiter is about to go on";
+  if (word && (*word & 2)) mark_free(resource);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 //     "poisoned", then the data
 #include "waits/kinds/futex_calls.h"
 #include "waits/kinds/rust_futex.h"
+#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {
@@ -25,7 +26,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
 
 void inspect(const ObjectView& object, Resource& resource) {
   resource.is_held_by_threads = true;
-  if (object.window.u32(0) == 0u) resource.detail = "free: its waiter is about to go on";
+  if (object.window.u32(0) == 0u) mark_free(resource);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 //     //   +4 writer_notify  a counter that writers wait on; readers wait on the state
 #include "waits/kinds/futex_calls.h"
 #include "waits/kinds/rust_futex.h"
+#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {
@@ -48,7 +49,7 @@ void inspect(const ObjectView& object, Resource& resource) {
   if (count == MASK) {
     resource.detail = "a writer holds it";
   } else if (count == 0) {
-    resource.detail = "free: its waiter is about to go on";
+    mark_free(resource);
   } else {
     resource.detail = std::to_string(count) + (count == 1 ? " reader holds it" : " readers hold it");
     resource.reader_count = count;

@@ -5,6 +5,7 @@
 //     free, 0 or less when taken
 //     //   f0 ff 0f   lock decl (%rdi);  75 NN jne;  31 c0 c3 xor, ret;  f3 90 pause;  83 3f 00 cmpl
 //     $0,(%rdi);  7f f0 jg;  eb f5 jmp
+#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 #include <algorithm>
@@ -40,7 +41,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
 
 void inspect(const ObjectView& object, Resource& resource) {
   resource.is_held_by_threads = true;
-  if (object.window.u32(0) == 1u) resource.detail = "free: its waiter is about to go on";
+  if (object.window.u32(0) == 1u) mark_free(resource);
 }
 
 }  // namespace

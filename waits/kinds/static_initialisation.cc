@@ -4,6 +4,7 @@
 //     // libstdc++ (GCC 4.3..14) libsupc++/guard.cc, 64-bit guard, first 32 bits: done 1, in progress 0x100,
 //     somebody waits 0x10000
 #include "waits/kinds/futex_calls.h"
+#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {
@@ -27,7 +28,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
 void inspect(const ObjectView& object, Resource& resource) {
   resource.is_held_by_threads = true;
   const auto word = object.window.u32(0);
-  if (word && (*word & 1)) resource.detail = "done: its waiter is about to go on";
+  if (word && (*word & 1)) mark_free(resource);
 }
 
 }  // namespace

@@ -1,0 +1,80 @@
+#include "waits/function_facts.h"
+
+#include "waits/landing_pads.h"
+
+#include <algorithm>
+
+namespace standstill {
+namespace {
+
+constexpr std::uint64_t CODE_LIMIT = 1 << 18;  // bytes of one function that are looked through
+
+// Whether the four bytes behind `before` can be an address by their instruction: relative to rip (ModRM with
+// mod 0, r/m 5), or absolute in a non-PIE program (mov $imm32,%reg; push $imm32; a SIB byte without base and
+// index).
+bool may_be_relative(std::uint8_t before) { return (before & 0xc7) == 0x05; }
+bool may_be_absolute(std::uint8_t before) {
+  return (before & 0xf8) == 0xb8 || before == 0x68 || before == 0x25;
+}
+
+}  // namespace
+
+FunctionFacts::FunctionFacts(const Snapshot& snapshot, std::span<const Address> locks)
+    : snapshot_(snapshot), locks_(locks), call_frames_(snapshot.modules.size()) {}
+
+FunctionFacts::~FunctionFacts() = default;
+
+const FrameFacts& FunctionFacts::at(const Frame& frame) {
+  const auto [entry, is_new] = known_.try_emplace(frame.lookup_address());
+  if (is_new) entry->second = find(frame);
+  return entry->second;
+}
+
+FrameFacts FunctionFacts::find(const Frame& frame) {
+  FrameFacts facts;
+  const Address lookup = frame.lookup_address();
+  const auto index = snapshot_.find_module(lookup);
+  if (!index) return facts;
+  const Module& module = snapshot_.modules[*index];
+  auto& frames = call_frames_[*index];
+  if (!frames)
+    frames = std::make_unique<ModuleCallFrames>(snapshot_, *index, [](ModuleIndex) { return nullptr; });
+  const auto entry = frames->find(module.to_vaddr(lookup));
+  if (!entry) return facts;
+  const Address start = module.from_vaddr(entry->start);
+  if (entry->exception_table != 0)
+    facts.has_landing_pad =
+        has_landing_pad(snapshot_.memory, module.from_vaddr(entry->exception_table), start, lookup);
+  const std::uint64_t size = std::min<std::uint64_t>(entry->end - entry->start, CODE_LIMIT);
+  find_references(clipped(snapshot_.memory.bytes_at(start), 0, size), start, lookup, facts);
+  return facts;
+}
+
+void FunctionFacts::find_references(Bytes code, Address start, Address lookup, FrameFacts& facts) const {
+  if (locks_.empty() || code.size() < 5) return;
+  const std::uint64_t lowest = locks_.front().value(), span = locks_.back() - locks_.front();
+  const auto add = [&](std::uint64_t target, std::uint64_t place) {
+    const auto found = std::lower_bound(locks_.begin(), locks_.end(), Address(target));
+    if (found == locks_.end() || found->value() != target) return;
+    const auto lock = static_cast<std::uint32_t>(found - locks_.begin());
+    auto reference = std::ranges::find(facts.references, lock, &LockReference::lock);
+    if (reference == facts.references.end()) reference = facts.references.insert(reference, {lock, 0, 0});
+    ++(start + place <= lookup ? reference->before : reference->after);
+  };
+  for (std::uint64_t place = 1; place + 4 <= code.size(); ++place) {
+    const std::uint8_t before = code[place - 1];
+    if (!may_be_relative(before) && !may_be_absolute(before)) continue;
+    std::uint32_t value = 0;
+    std::memcpy(&value, code.data() + place, 4);
+    if (may_be_relative(before)) {
+      const std::uint64_t next =
+          (start + place + 4).value() + static_cast<std::uint64_t>(static_cast<std::int32_t>(value));
+      // An immediate operand may follow the displacement.
+      if (next + 4 - lowest <= span + 4)
+        for (const std::uint64_t immediate : {0, 1, 2, 4}) add(next + immediate, place);
+    }
+    if (may_be_absolute(before) && value - lowest <= span) add(value, place);
+  }
+}
+
+}  // namespace standstill

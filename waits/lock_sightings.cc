@@ -1,0 +1,127 @@
+#include "waits/lock_sightings.h"
+
+#include <algorithm>
+#include <array>
+
+namespace standstill {
+namespace {
+
+constexpr std::array CALLEE_SAVED_REGISTERS = {Registers::RBX, Registers::RBP, Registers::R12,
+                                               Registers::R13, Registers::R14, Registers::R15};
+constexpr std::uint64_t FRAME_LIMIT = 1 << 20;  // bytes of one frame that are looked through
+constexpr std::uint32_t TOP_FRAMES = 3;
+
+bool is_c_library(std::string_view path) {
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  for (const std::string_view prefix :
+       {"libc.so", "libc-2", "libpthread", "ld-linux", "ld-2", "ld-musl", "libc.musl"})
+    if (name.starts_with(prefix)) return true;
+  return false;
+}
+
+std::optional<std::uint32_t> find_lock(std::span<const Address> locks, std::uint64_t value) {
+  const auto found = std::lower_bound(locks.begin(), locks.end(), Address(value));
+  if (found == locks.end() || found->value() != value) return std::nullopt;
+  return static_cast<std::uint32_t>(found - locks.begin());
+}
+
+class Search {
+ public:
+  Search(const Snapshot& snapshot, const StackWithRegisters& stack, std::span<const Address> locks,
+         FunctionFacts& facts, std::uint32_t first)
+      : snapshot_(snapshot),
+        frames_(stack.stack.frames),
+        registers_(stack.registers),
+        locks_(locks),
+        facts_(facts),
+        first_(first) {}
+
+  std::vector<LockSighting> run() {
+    for (std::uint32_t frame = first_; frame < frames_.size(); ++frame) look_at_code(frame);
+    look_at_registers();
+    for (std::uint32_t frame = 0; frame < frames_.size(); ++frame) look_at_slots(frame);
+    return std::move(found_);
+  }
+
+ private:
+  void look_at_code(std::uint32_t frame) {
+    for (const LockReference& reference : facts_.at(frames_[frame]).references)
+      found_.push_back({reference.lock, frame, reference.before > 0 && reference.after > 0, true, false});
+  }
+
+  // A register that the functions further in did not touch has its value in all their frames: it belongs to
+  // the outermost of them.
+  void look_at_registers() {
+    for (const unsigned number : CALLEE_SAVED_REGISTERS) {
+      for (std::uint32_t frame = 0; frame < registers_.size(); ++frame) {
+        const auto value = registers_[frame].get(number);
+        const auto lock = value ? find_lock(locks_, *value) : std::nullopt;
+        if (!lock) continue;
+        std::uint32_t owner = frame;
+        while (owner + 1 < registers_.size() && registers_[owner + 1].get(number) == value) ++owner;
+        add(*lock, owner, frame < TOP_FRAMES + first_);
+        frame = owner;
+      }
+    }
+  }
+
+  void look_at_slots(std::uint32_t frame) {
+    const Address end = frames_[frame].cfa;
+    Address start =
+        frame == 0 ? registers_.empty() ? end : registers_[0].stack_pointer() : frames_[frame - 1].cfa;
+    if (!end || !start || start >= end || end - start > FRAME_LIMIT) return;
+    const Bytes bytes = clipped(snapshot_.memory.bytes_at(start), 0, end - start);
+    for (std::uint64_t offset = 0; offset + 8 <= bytes.size(); offset += 8) {
+      std::uint64_t value = 0;
+      std::memcpy(&value, bytes.data() + offset, 8);
+      const auto lock = find_lock(locks_, value);
+      // A register of a frame further out, saved here, was seen as that frame's already.
+      if (lock && !is_saved_register(*lock, frame)) add(*lock, frame, frame < TOP_FRAMES + first_);
+    }
+  }
+
+  bool is_saved_register(std::uint32_t lock, std::uint32_t frame) const {
+    if (frame + 1 >= registers_.size()) return false;
+    return std::ranges::any_of(CALLEE_SAVED_REGISTERS, [&](unsigned number) {
+      return registers_[frame + 1].get(number) == locks_[lock].value();
+    });
+  }
+
+  void add(std::uint32_t lock, std::uint32_t frame, bool is_near_top) {
+    if (frame < first_) {
+      // Of the wait itself; kept only as a remark on what is at hand there.
+      if (is_near_top) found_.push_back({lock, frame, false, false, true});
+      return;
+    }
+    found_.push_back({lock, frame, facts_.at(frames_[frame]).has_landing_pad, false, is_near_top});
+  }
+
+  const Snapshot& snapshot_;
+  const std::vector<Frame>& frames_;
+  const std::vector<FrameRegisters>& registers_;
+  std::span<const Address> locks_;
+  FunctionFacts& facts_;
+  const std::uint32_t first_;
+  std::vector<LockSighting> found_;
+};
+
+}  // namespace
+
+std::uint32_t first_own_frame(const Snapshot& snapshot, const Thread& thread, const Stack& stack) {
+  if (!thread.registers.in_system_call()) return 0;
+  std::uint32_t frame = 0;
+  for (; frame < stack.frames.size(); ++frame) {
+    const auto module = snapshot.find_module(stack.frames[frame].lookup_address());
+    if (!module || !is_c_library(snapshot.modules[*module].path)) break;
+  }
+  // A static program has its C library within: the innermost frame is the system call at least.
+  return std::max<std::uint32_t>(frame, 1);
+}
+
+std::vector<LockSighting> find_sightings(const Snapshot& snapshot, const Thread& thread,
+                                         const StackWithRegisters& stack, std::span<const Address> locks,
+                                         FunctionFacts& facts) {
+  return Search(snapshot, stack, locks, facts, first_own_frame(snapshot, thread, stack.stack)).run();
+}
+
+}  // namespace standstill

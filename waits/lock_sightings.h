@@ -1,0 +1,34 @@
+// Where one thread's frames show a lock: in a register, in a stack slot, or in the code of a function.
+#pragma once
+
+#include "coredump/snapshot.h"
+#include "unwind/unwinder.h"
+#include "waits/function_facts.h"
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace standstill {
+
+struct LockSighting {
+  std::uint32_t lock = 0;   // index into the addresses asked for
+  std::uint32_t frame = 0;  // of the thread's stack
+  bool is_strong = false;   // see probable_holders.h
+  bool by_code = false;     // the function's code refers to the lock; else the address was found in the frame
+  // The address is at hand in the innermost frames: of a thread that waits for a condition, this is the lock
+  // that it has let go.
+  bool is_near_top = false;
+};
+
+// Sightings of any of `locks` (ascending) in the frames of one thread; frames of the C library at the top are
+// left out while the thread is in a system call: they belong to the wait itself.
+std::vector<LockSighting> find_sightings(const Snapshot& snapshot, const Thread& thread,
+                                         const StackWithRegisters& stack, std::span<const Address> locks,
+                                         FunctionFacts& facts);
+
+// The first frame that is not of the C library or the loader; 0 for a thread in no system call.
+std::uint32_t first_own_frame(const Snapshot& snapshot, const Thread& thread, const Stack& stack);
+
+}  // namespace standstill

@@ -1,0 +1,223 @@
+#include "waits/probable_holders.h"
+
+#include "unwind/unwinder.h"
+#include "waits/blocked_thread.h"
+#include "waits/function_facts.h"
+#include "waits/lock_sightings.h"
+
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+
+namespace standstill {
+namespace {
+
+// A holder may keep the address of the object that the lock is part of, instead of the lock's own.
+constexpr std::uint64_t NEAR = 128;
+constexpr std::uint64_t STACK_LIMIT = 8 << 20;
+
+struct OpenLock {
+  Address address;
+  ResourceIndex resource;
+};
+
+// What is known of one thread and one lock, the best of all sightings.
+struct Suspect {
+  ThreadIndex thread = 0;
+  LockSighting best;
+  bool is_joining = false;
+};
+
+bool is_open(const Resource& resource) {
+  return resource.is_held_by_threads && resource.address && resource.holders.empty() &&
+         resource.outside == OutsideOwner::NONE && !resource.waiters.empty() && !resource.is_free;
+}
+
+bool is_better(const LockSighting& a, const LockSighting& b) {
+  if (a.is_strong != b.is_strong) return a.is_strong;
+  return a.by_code == b.by_code ? a.frame < b.frame : a.by_code;
+}
+
+class HolderSearch {
+ public:
+  HolderSearch(const Snapshot& snapshot, std::span<const Stack> stacks, const Symbolizer& symbolizer,
+               WaitTable& table)
+      : snapshot_(snapshot), stacks_(stacks), table_(table), unwinder_(snapshot, symbolizer) {
+    for (ResourceIndex i = 0; i < table.resources.size(); ++i)
+      if (is_open(table.resources[i])) locks_.push_back({table.resources[i].address, i});
+    std::ranges::sort(locks_, {}, &OpenLock::address);
+    for (const OpenLock& lock : locks_) addresses_.push_back(lock.address);
+    suspects_.resize(locks_.size());
+    bystanders_.resize(locks_.size());
+    facts_ = std::make_unique<FunctionFacts>(snapshot, addresses_);
+  }
+
+  bool has_nothing_to_do() const { return locks_.empty(); }
+
+  void look_at(ThreadIndex thread, bool code_knows) {
+    if (!code_knows && !knows_any(thread)) return;
+    const auto stack = unwinder_.unwind_with_registers(snapshot_.threads[thread].registers);
+    const auto sightings = find_sightings(snapshot_, snapshot_.threads[thread], stack, addresses_, *facts_);
+    std::vector<std::uint32_t> seen;
+    for (const LockSighting& sighting : sightings) seen.push_back(sighting.lock);
+    std::ranges::sort(seen);
+    seen.erase(std::ranges::unique(seen).begin(), seen.end());
+    for (const std::uint32_t lock : seen) consider(thread, stack.stack, lock, sightings);
+  }
+
+  // Whether the code of some frame refers to a lock; asked once per distinct stack.
+  bool code_knows(const std::vector<Frame>& frames) {
+    return std::ranges::any_of(frames,
+                               [&](const Frame& frame) { return !facts_->at(frame).references.empty(); });
+  }
+
+  void conclude() {
+    for (std::uint32_t lock = 0; lock < locks_.size(); ++lock)
+      conclude(table_.resources[locks_[lock].resource], suspects_[lock], bystanders_[lock]);
+  }
+
+ private:
+  // A quick look at all words of the live stack and at the registers, to spare most threads the closer one.
+  bool knows_any(ThreadIndex thread) {
+    bool exact = false;
+    const std::uint64_t lowest = addresses_.front().value() - NEAR, span = addresses_.back().value() - lowest;
+    const auto check = [&](std::uint64_t value) {
+      if (value - lowest > span) return;
+      const auto next = std::lower_bound(addresses_.begin(), addresses_.end(), Address(value));
+      if (next == addresses_.end() || *next - Address(value) > NEAR) return;
+      const auto lock = static_cast<std::size_t>(next - addresses_.begin());
+      if (*next == Address(value))
+        exact = true;
+      else if (table_.states[thread].resource != locks_[lock].resource &&
+               (bystanders_[lock].empty() || bystanders_[lock].back() != thread))
+        bystanders_[lock].push_back(thread);
+    };
+    const Bytes bytes = live_stack(snapshot_, snapshot_.threads[thread], stacks_[thread], STACK_LIMIT);
+    for (std::uint64_t offset = 0; offset + 8 <= bytes.size(); offset += 8) {
+      std::uint64_t value = 0;
+      std::memcpy(&value, bytes.data() + offset, 8);
+      check(value);
+    }
+    for (const std::uint64_t value : snapshot_.threads[thread].registers.by_dwarf_number) check(value);
+    return exact;
+  }
+
+  void consider(ThreadIndex thread, const Stack& stack, std::uint32_t lock,
+                const std::vector<LockSighting>& sightings) {
+    const WaitState& state = table_.states[thread];
+    const bool waits_for_it = state.resource == locks_[lock].resource;
+    const std::uint32_t first = first_own_frame(snapshot_, snapshot_.threads[thread], stack);
+    std::uint32_t beyond = 0;
+    if (waits_for_it) {
+      // It may hold the lock that it waits for: the handler of a signal that came while it held it, or a
+      // function further out. The call for the lock itself must not count.
+      beyond = first + 1;
+      for (std::uint32_t frame = 0; frame < stack.frames.size() && state.in_signal_handler; ++frame)
+        if (stack.frames[frame].is_signal_frame) beyond = frame + 1;
+    }
+    const bool let_go = state.word == WaitWord::CONDITION &&
+                        std::ranges::any_of(sightings, [&](const LockSighting& sighting) {
+                          return sighting.lock == lock && sighting.is_near_top;
+                        });
+    if (let_go) return;
+    const LockSighting* best = nullptr;
+    for (const LockSighting& sighting : sightings) {
+      if (sighting.lock != lock || sighting.frame < first || sighting.frame < beyond) continue;
+      if (waits_for_it && !state.in_signal_handler && !(sighting.is_strong && sighting.by_code)) continue;
+      if (best == nullptr || is_better(sighting, *best)) best = &sighting;
+    }
+    if (best != nullptr) suspects_[lock].push_back({thread, *best, state.word == WaitWord::JOIN});
+  }
+
+  void conclude(Resource& resource, std::vector<Suspect>& suspects,
+                const std::vector<ThreadIndex>& bystanders) const {
+    const std::size_t room = std::max<std::size_t>(resource.reader_count, 1);
+    std::vector<Suspect> chosen;
+    std::ranges::copy_if(suspects, std::back_inserter(chosen),
+                         [](const Suspect& s) { return s.best.is_strong; });
+    // Who makes and unmakes a lock refers to it on both sides of its wait for the threads that use it.
+    if (chosen.size() > room) {
+      std::vector<Suspect> others;
+      std::ranges::copy_if(chosen, std::back_inserter(others),
+                           [](const Suspect& s) { return !s.is_joining; });
+      if (!others.empty()) chosen = std::move(others);
+    }
+    // A thread that waits for the lock is thought to hold it only when nobody else can be.
+    if (chosen.size() > room) {
+      std::erase_if(chosen, [&](const Suspect& s) {
+        return waits(resource, s.thread) && !table_.states[s.thread].in_signal_handler;
+      });
+    }
+    if (!chosen.empty()) {
+      const bool is_sure = chosen.size() <= room;
+      for (const Suspect& suspect : chosen)
+        add(resource, suspect, is_sure ? Certainty::PROBABLE : Certainty::POSSIBLE,
+            suspect.best.by_code
+                ? fmt::format("frame {} refers to it before and after its call", suspect.best.frame)
+                : fmt::format("frame {} has its address, with a guard to release", suspect.best.frame));
+      return;
+    }
+    const bool nobody_else = suspects.size() == 1 && std::ranges::all_of(bystanders, [&](ThreadIndex thread) {
+                               return thread == suspects.front().thread;
+                             });
+    if (nobody_else && suspects.size() <= room) {
+      add(resource, suspects.front(), Certainty::PROBABLE,
+          fmt::format("frame {} has its address, and no other thread has", suspects.front().best.frame));
+      return;
+    }
+    // Too many to name; a few are a hint.
+    if (suspects.size() > 4) return;
+    for (const Suspect& suspect : suspects)
+      add(resource, suspect, Certainty::POSSIBLE,
+          fmt::format("frame {} has its address", suspect.best.frame));
+  }
+
+  static bool waits(const Resource& resource, ThreadIndex thread) {
+    return std::ranges::binary_search(resource.waiters, thread);
+  }
+
+  static void add(Resource& resource, const Suspect& suspect, Certainty certainty, std::string evidence) {
+    resource.holders.push_back({suspect.thread, certainty, std::move(evidence), suspect.best.frame});
+  }
+
+  const Snapshot& snapshot_;
+  std::span<const Stack> stacks_;
+  WaitTable& table_;
+  Unwinder unwinder_;
+  std::vector<OpenLock> locks_;
+  std::vector<Address> addresses_;
+  std::vector<std::vector<Suspect>> suspects_;        // by lock
+  std::vector<std::vector<ThreadIndex>> bystanders_;  // by lock: threads with an address near it
+  std::unique_ptr<FunctionFacts> facts_;
+};
+
+}  // namespace
+
+void find_probable_holders(const Snapshot& snapshot, std::span<const Stack> stacks,
+                           std::span<const StackGroup> groups, const Symbolizer& symbolizer,
+                           WaitTable& table) {
+  HolderSearch search(snapshot, stacks, symbolizer, table);
+  if (search.has_nothing_to_do()) return;
+  std::vector<bool> code_knows(stacks.size(), false);
+  for (const StackGroup& group : groups)
+    if (search.code_knows(group.frames))
+      for (const std::uint32_t member : group.members) code_knows[member] = true;
+  for (ThreadIndex thread = 0; thread < stacks.size(); ++thread) search.look_at(thread, code_knows[thread]);
+  search.conclude();
+}
+
+std::optional<std::uint32_t> find_holding_frame(const Snapshot& snapshot, const Symbolizer& symbolizer,
+                                                const Thread& thread, Address lock) {
+  const Address locks[] = {lock};
+  FunctionFacts facts(snapshot, locks);
+  const auto unwound = Unwinder(snapshot, symbolizer).unwind_with_registers(thread.registers);
+  const auto sightings = find_sightings(snapshot, thread, unwound, locks, facts);
+  const LockSighting* best = nullptr;
+  const std::uint32_t first = first_own_frame(snapshot, thread, unwound.stack);
+  for (const LockSighting& sighting : sightings)
+    if (sighting.frame >= first && (best == nullptr || is_better(sighting, *best))) best = &sighting;
+  return best == nullptr ? std::nullopt : std::optional(best->frame);
+}
+
+}  // namespace standstill
