@@ -17,10 +17,20 @@ bool may_be_absolute(std::uint8_t before) {
   return (before & 0xf8) == 0xb8 || before == 0x68 || before == 0x25;
 }
 
+// Whether the instruction whose displacement lies at `place` exchanges (86, 87) or has a lock prefix.
+bool is_atomic(Bytes code, std::uint64_t place) {
+  // opcode, ModRM, displacement: the opcode is two bytes back, after it a prefix or two
+  if (place < 2) return false;
+  if (code[place - 2] == 0x87 || code[place - 2] == 0x86) return true;
+  for (std::uint64_t back = 3; back <= 5 && back <= place; ++back)
+    if (code[place - back] == 0xf0) return true;
+  return false;
+}
+
 }  // namespace
 
 FunctionFacts::FunctionFacts(const Snapshot& snapshot, std::span<const Address> locks)
-    : snapshot_(snapshot), locks_(locks), call_frames_(snapshot.modules.size()) {}
+    : snapshot_(snapshot), locks_(locks), call_frames_(snapshot.modules.size()), releasing_(snapshot) {}
 
 FunctionFacts::~FunctionFacts() = default;
 
@@ -46,7 +56,9 @@ FrameFacts FunctionFacts::find(const Frame& frame) {
     facts.has_landing_pad =
         has_landing_pad(snapshot_.memory, module.from_vaddr(entry->exception_table), start, lookup);
   const std::uint64_t size = std::min<std::uint64_t>(entry->end - entry->start, CODE_LIMIT);
-  find_references(clipped(snapshot_.memory.bytes_at(start), 0, size), start, lookup, facts);
+  const Bytes code = clipped(snapshot_.memory.bytes_at(start), 0, size);
+  find_references(code, start, lookup, facts);
+  facts.releases = find_release_calls(snapshot_.memory, code, start, frame.pc, releasing_);
   return facts;
 }
 
@@ -58,8 +70,11 @@ void FunctionFacts::find_references(Bytes code, Address start, Address lookup, F
     if (found == locks_.end() || found->value() != target) return;
     const auto lock = static_cast<std::uint32_t>(found - locks_.begin());
     auto reference = std::ranges::find(facts.references, lock, &LockReference::lock);
-    if (reference == facts.references.end()) reference = facts.references.insert(reference, {lock, 0, 0});
-    ++(start + place <= lookup ? reference->before : reference->after);
+    if (reference == facts.references.end()) reference = facts.references.insert(reference, {lock, 0, 0, 0});
+    if (!is_atomic(code, place))
+      ++reference->others;
+    else
+      ++(start + place <= lookup ? reference->atomic_before : reference->atomic_after);
   };
   for (std::uint64_t place = 1; place + 4 <= code.size(); ++place) {
     const std::uint8_t before = code[place - 1];

@@ -1,12 +1,12 @@
 // What the code of a function on a stack says about locks: whether the call it stands in happens with guards
-// alive, and where in the function a lock at a fixed address is referred to. A function that refers to a lock
-// both before and after its call stands between taking and releasing it. No symbols are needed: call frame
-// information tells where the function starts and ends.
+// alive, which locks it will release after that call, and which locks at fixed addresses its instructions
+// work on. No symbols are needed: call frame information tells where the function starts and ends.
 #pragma once
 
 #include "coredump/snapshot.h"
 #include "unwind/module_call_frames.h"
 #include "unwind/stack.h"
+#include "waits/release_calls.h"
 
 #include <cstdint>
 #include <memory>
@@ -16,14 +16,18 @@
 
 namespace standstill {
 
+// Instructions that refer to a lock at a fixed address.
 struct LockReference {
   std::uint32_t lock = 0;  // index into the addresses asked for
-  std::uint32_t before = 0, after = 0;
+  // Locked and exchanging instructions on it (an inlined lock before the call, an inlined unlock behind it);
+  // and any others.
+  std::uint32_t atomic_before = 0, atomic_after = 0, others = 0;
 };
 
 struct FrameFacts {
   bool has_landing_pad = false;
   std::vector<LockReference> references;
+  std::vector<ReleaseCall> releases;  // behind the call
 };
 
 // Remembers the facts of each distinct pc. Borrows the snapshot.
@@ -42,7 +46,8 @@ class FunctionFacts {
   const Snapshot& snapshot_;
   std::span<const Address> locks_;
   std::vector<std::unique_ptr<ModuleCallFrames>> call_frames_;  // by module, made at first need
-  std::unordered_map<Address, FrameFacts> known_;               // by lookup address
+  ReleaseFunctions releasing_;
+  std::unordered_map<Address, FrameFacts> known_;  // by lookup address
 };
 
 }  // namespace standstill

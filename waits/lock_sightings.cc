@@ -25,6 +25,8 @@ std::optional<std::uint32_t> find_lock(std::span<const Address> locks, std::uint
   return static_cast<std::uint32_t>(found - locks.begin());
 }
 
+using Strength = LockSighting::Strength;
+
 class Search {
  public:
   Search(const Snapshot& snapshot, const StackWithRegisters& stack, std::span<const Address> locks,
@@ -45,8 +47,17 @@ class Search {
 
  private:
   void look_at_code(std::uint32_t frame) {
-    for (const LockReference& reference : facts_.at(frames_[frame]).references)
-      found_.push_back({reference.lock, frame, reference.before > 0 && reference.after > 0, true, false});
+    const FrameFacts& facts = facts_.at(frames_[frame]);
+    for (const LockReference& reference : facts.references) {
+      const bool is_between = reference.atomic_before > 0 && reference.atomic_after > 0;
+      found_.push_back({reference.lock, frame, is_between ? Strength::INLINED : Strength::MENTION, false});
+    }
+    if (frame >= registers_.size()) return;
+    for (const ReleaseCall& release : facts.releases) {
+      const auto lock = find_lock(locks_, evaluate(release.argument, registers_[frame], snapshot_.memory));
+      if (lock)
+        found_.push_back({*lock, frame, release.is_named ? Strength::RELEASED : Strength::ARGUMENT, false});
+    }
   }
 
   // A register that the functions further in did not touch has its value in all their frames: it belongs to
@@ -90,10 +101,11 @@ class Search {
   void add(std::uint32_t lock, std::uint32_t frame, bool is_near_top) {
     if (frame < first_) {
       // Of the wait itself; kept only as a remark on what is at hand there.
-      if (is_near_top) found_.push_back({lock, frame, false, false, true});
+      if (is_near_top) found_.push_back({lock, frame, Strength::ADDRESS, true});
       return;
     }
-    found_.push_back({lock, frame, facts_.at(frames_[frame]).has_landing_pad, false, is_near_top});
+    const bool is_guarded = facts_.at(frames_[frame]).has_landing_pad;
+    found_.push_back({lock, frame, is_guarded ? Strength::GUARDED : Strength::ADDRESS, is_near_top});
   }
 
   const Snapshot& snapshot_;

@@ -15,8 +15,15 @@ namespace standstill {
 struct LockSighting {
   std::uint32_t lock = 0;   // index into the addresses asked for
   std::uint32_t frame = 0;  // of the thread's stack
-  bool is_strong = false;   // see probable_holders.h
-  bool by_code = false;     // the function's code refers to the lock; else the address was found in the frame
+  enum class Strength : std::uint8_t {
+    MENTION,   // the function's code refers to it
+    ADDRESS,   // the frame has its address
+    GUARDED,   // the frame has its address, and its call happens with objects to clean up
+    INLINED,   // the function's code locks it before the call and unlocks it behind
+    ARGUMENT,  // behind the call, the function passes it to a function without a name, as unlocking does
+    RELEASED,  // behind the call, the function unlocks it
+  };
+  Strength strength = Strength::MENTION;
   // The address is at hand in the innermost frames: of a thread that waits for a condition, this is the lock
   // that it has let go.
   bool is_near_top = false;

@@ -16,6 +16,7 @@ namespace {
 // A holder may keep the address of the object that the lock is part of, instead of the lock's own.
 constexpr std::uint64_t NEAR = 128;
 constexpr std::uint64_t STACK_LIMIT = 8 << 20;
+constexpr std::size_t HINTS = 8;  // possible holders that are worth naming
 
 struct OpenLock {
   Address address;
@@ -34,9 +35,26 @@ bool is_open(const Resource& resource) {
          resource.outside == OutsideOwner::NONE && !resource.waiters.empty() && !resource.is_free;
 }
 
+using Strength = LockSighting::Strength;
+
 bool is_better(const LockSighting& a, const LockSighting& b) {
-  if (a.is_strong != b.is_strong) return a.is_strong;
-  return a.by_code == b.by_code ? a.frame < b.frame : a.by_code;
+  if (a.strength != b.strength) return a.strength > b.strength;
+  return a.frame < b.frame;
+}
+
+std::string describe(const LockSighting& sighting) {
+  switch (sighting.strength) {
+    case Strength::RELEASED:
+      return fmt::format("frame {} will unlock it", sighting.frame);
+    case Strength::ARGUMENT:
+      return fmt::format("frame {} will pass it on as to be unlocked", sighting.frame);
+    case Strength::INLINED:
+      return fmt::format("frame {} has locked and will unlock it", sighting.frame);
+    case Strength::GUARDED:
+      return fmt::format("frame {} has its address, with a guard to release", sighting.frame);
+    default:
+      return fmt::format("frame {} has its address", sighting.frame);
+  }
 }
 
 class HolderSearch {
@@ -80,17 +98,16 @@ class HolderSearch {
  private:
   // A quick look at all words of the live stack and at the registers, to spare most threads the closer one.
   bool knows_any(ThreadIndex thread) {
-    bool exact = false;
+    bool knows = false;
     const std::uint64_t lowest = addresses_.front().value() - NEAR, span = addresses_.back().value() - lowest;
     const auto check = [&](std::uint64_t value) {
       if (value - lowest > span) return;
       const auto next = std::lower_bound(addresses_.begin(), addresses_.end(), Address(value));
       if (next == addresses_.end() || *next - Address(value) > NEAR) return;
       const auto lock = static_cast<std::size_t>(next - addresses_.begin());
-      if (*next == Address(value))
-        exact = true;
-      else if (table_.states[thread].resource != locks_[lock].resource &&
-               (bystanders_[lock].empty() || bystanders_[lock].back() != thread))
+      knows = true;
+      if (*next != Address(value) && table_.states[thread].resource != locks_[lock].resource &&
+          (bystanders_[lock].empty() || bystanders_[lock].back() != thread))
         bystanders_[lock].push_back(thread);
     };
     const Bytes bytes = live_stack(snapshot_, snapshot_.threads[thread], stacks_[thread], STACK_LIMIT);
@@ -100,7 +117,7 @@ class HolderSearch {
       check(value);
     }
     for (const std::uint64_t value : snapshot_.threads[thread].registers.by_dwarf_number) check(value);
-    return exact;
+    return knows;
   }
 
   void consider(ThreadIndex thread, const Stack& stack, std::uint32_t lock,
@@ -124,7 +141,10 @@ class HolderSearch {
     const LockSighting* best = nullptr;
     for (const LockSighting& sighting : sightings) {
       if (sighting.lock != lock || sighting.frame < first || sighting.frame < beyond) continue;
-      if (waits_for_it && !state.in_signal_handler && !(sighting.is_strong && sighting.by_code)) continue;
+      if (sighting.strength == Strength::MENTION) continue;
+      if (waits_for_it && !state.in_signal_handler && state.word != WaitWord::ONCE &&
+          sighting.strength < Strength::INLINED)
+        continue;
       if (best == nullptr || is_better(sighting, *best)) best = &sighting;
     }
     if (best != nullptr) suspects_[lock].push_back({thread, *best, state.word == WaitWord::JOIN});
@@ -132,45 +152,31 @@ class HolderSearch {
 
   void conclude(Resource& resource, std::vector<Suspect>& suspects,
                 const std::vector<ThreadIndex>& bystanders) const {
+    if (suspects.empty()) return;
     const std::size_t room = std::max<std::size_t>(resource.reader_count, 1);
-    std::vector<Suspect> chosen;
-    std::ranges::copy_if(suspects, std::back_inserter(chosen),
-                         [](const Suspect& s) { return s.best.is_strong; });
-    // Who makes and unmakes a lock refers to it on both sides of its wait for the threads that use it.
-    if (chosen.size() > room) {
-      std::vector<Suspect> others;
-      std::ranges::copy_if(chosen, std::back_inserter(others),
-                           [](const Suspect& s) { return !s.is_joining; });
-      if (!others.empty()) chosen = std::move(others);
-    }
+    Strength strongest = Strength::MENTION;
+    for (const Suspect& suspect : suspects) strongest = std::max(strongest, suspect.best.strength);
     // A thread that waits for the lock is thought to hold it only when nobody else can be.
-    if (chosen.size() > room) {
-      std::erase_if(chosen, [&](const Suspect& s) {
-        return waits(resource, s.thread) && !table_.states[s.thread].in_signal_handler;
+    const auto keep = [&](const auto& is_kept) {
+      std::vector<Suspect> kept;
+      std::ranges::copy_if(suspects, std::back_inserter(kept), is_kept);
+      if (!kept.empty()) suspects = std::move(kept);
+    };
+    keep([&](const Suspect& s) { return s.best.strength == strongest; });
+    if (suspects.size() > room)
+      keep([&](const Suspect& s) {
+        return !waits(resource, s.thread) || table_.states[s.thread].in_signal_handler;
       });
-    }
-    if (!chosen.empty()) {
-      const bool is_sure = chosen.size() <= room;
-      for (const Suspect& suspect : chosen)
-        add(resource, suspect, is_sure ? Certainty::PROBABLE : Certainty::POSSIBLE,
-            suspect.best.by_code
-                ? fmt::format("frame {} refers to it before and after its call", suspect.best.frame)
-                : fmt::format("frame {} has its address, with a guard to release", suspect.best.frame));
-      return;
-    }
-    const bool nobody_else = suspects.size() == 1 && std::ranges::all_of(bystanders, [&](ThreadIndex thread) {
-                               return thread == suspects.front().thread;
-                             });
-    if (nobody_else && suspects.size() <= room) {
-      add(resource, suspects.front(), Certainty::PROBABLE,
-          fmt::format("frame {} has its address, and no other thread has", suspects.front().best.frame));
-      return;
-    }
-    // Too many to name; a few are a hint.
-    if (suspects.size() > 4) return;
+    if (suspects.size() > room) keep([](const Suspect& s) { return !s.is_joining; });
+    bool is_sure = suspects.size() <= room;
+    // An address alone says little while others have one near by.
+    if (strongest == Strength::ADDRESS)
+      is_sure = is_sure && std::ranges::all_of(bystanders, [&](ThreadIndex thread) {
+                  return std::ranges::any_of(suspects, [&](const Suspect& s) { return s.thread == thread; });
+                });
+    if (!is_sure && suspects.size() > HINTS) return;
     for (const Suspect& suspect : suspects)
-      add(resource, suspect, Certainty::POSSIBLE,
-          fmt::format("frame {} has its address", suspect.best.frame));
+      add(resource, suspect, is_sure ? Certainty::PROBABLE : Certainty::POSSIBLE, describe(suspect.best));
   }
 
   static bool waits(const Resource& resource, ThreadIndex thread) {

@@ -3,12 +3,13 @@
 // register or stack slot of a frame, or written into the code of a function on the stack. What is found is
 // evidence, never proof:
 //
-//   strong   a function on the stack refers to the lock before and after the call it stands in;
-//            or a frame carries the lock's address and its call happens with guards alive
-//   weak     a frame carries the address, no more (it may have released the lock, or be about to take it)
+//   RELEASED  a function on the stack will unlock it after the call that it stands in
+//   INLINED   a function on the stack has locked it, and will unlock it, by instructions of its own
+//   GUARDED   a frame has the lock's address, and its call happens with guards alive
+//   ADDRESS   a frame has the address, no more: it may have released the lock, or be about to take it
 //
-// Strong evidence makes a PROBABLE holder when as many threads have it as can hold the lock; so does weak
-// evidence when a single thread has any.
+// The threads with the strongest evidence there is are PROBABLE holders when they are no more than can hold
+// the lock; otherwise POSSIBLE ones.
 #pragma once
 
 #include "coredump/snapshot.h"

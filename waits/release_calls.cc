@@ -1,0 +1,221 @@
+#include "waits/release_calls.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include <elf.h>
+
+namespace standstill {
+namespace {
+
+constexpr std::size_t ARGUMENT_REACH = 28;  // bytes between the making of rdi and the call
+constexpr std::size_t CALL_LIMIT = 64;      // releasing calls of one function
+constexpr std::size_t SYMBOL_LIMIT = 4'000'000;
+
+bool is_release(std::string_view name) {
+  return name.find("unlock") != std::string_view::npos ||
+         name.find("guard_release") != std::string_view::npos;
+}
+
+std::int32_t displacement(const std::uint8_t* bytes) {
+  std::int32_t value = 0;
+  std::memcpy(&value, bytes, 4);
+  return value;
+}
+
+std::string_view string_at(Bytes strings, std::uint64_t offset) {
+  return Cursor(clipped(strings, offset, 4096)).read_c_string();
+}
+
+void add_functions(Bytes symbols, Bytes strings, bool& has_symbols,
+                   std::unordered_set<std::uint64_t>& releasing) {
+  const std::size_t count = std::min(symbols.size() / sizeof(Elf64_Sym), SYMBOL_LIMIT);
+  for (std::size_t i = 0; i < count; ++i) {
+    Elf64_Sym symbol;
+    std::memcpy(&symbol, symbols.data() + i * sizeof symbol, sizeof symbol);
+    if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_value == 0) continue;
+    has_symbols = true;
+    if (is_release(string_at(strings, symbol.st_name))) releasing.insert(symbol.st_value);
+  }
+}
+
+// push-less PLT entry: [endbr64] [bnd] jmp *disp32(%rip). Returns the slot's address.
+std::optional<Address> slot_of_plt(const MemoryView& memory, Address entry) {
+  std::array<std::uint8_t, 11> code{};
+  if (!memory.copy(entry, code)) return std::nullopt;
+  constexpr std::array<std::uint8_t, 4> ENDBR64 = {0xf3, 0x0f, 0x1e, 0xfa};
+  std::size_t at = std::equal(ENDBR64.begin(), ENDBR64.end(), code.begin()) ? ENDBR64.size() : 0;
+  if (code[at] == 0xf2) ++at;
+  if (at + 6 > code.size() || code[at] != 0xff || code[at + 1] != 0x25) return std::nullopt;
+  return entry + (at + 6) + static_cast<std::uint64_t>(std::int64_t{displacement(&code[at + 2])});
+}
+
+// DWARF number of the register that ModRM's r/m field and REX.B name, when it is one that calls keep.
+std::optional<std::uint8_t> kept_register(unsigned rm, bool extended) {
+  if (!extended && rm == 3) return Registers::RBX;
+  if (!extended && rm == 5) return Registers::RBP;
+  if (extended && rm >= 4) return static_cast<std::uint8_t>(8 + rm);
+  return std::nullopt;
+}
+
+// Reads the instruction at `code` if it sets `target` (7 for rdi, 0 for rax) from something a frame keeps.
+// `next` is the address behind a rip-relative instruction of seven bytes.
+std::optional<FirstArgument> read_argument(Bytes code, Address place, unsigned target) {
+  FirstArgument argument;
+  if (code.size() >= 5 && code[0] == 0xb8 + target) {  // mov $imm32,%edi
+    argument.value = static_cast<std::uint32_t>(displacement(&code[1]));
+    return argument;
+  }
+  if (code.size() < 3 || (code[0] & 0xf8) != 0x48 || (code[0] & 0x06) != 0)
+    return std::nullopt;  // REX.W, no R for lea and loads below
+  const std::uint8_t opcode = code[1], modrm = code[2];
+  const unsigned mode = modrm >> 6, reg = modrm >> 3 & 7, rm = modrm & 7;
+  const bool extended = code[0] & 1;
+  if (opcode == 0x8b && mode == 3 && reg == target) {  // mov %reg,%rdi, the other encoding
+    const auto kept = kept_register(rm, extended);
+    if (!kept) return std::nullopt;
+    argument.kind = FirstArgument::Kind::REGISTER;
+    argument.reg = *kept;
+    return argument;
+  }
+  if ((opcode != 0x8d && opcode != 0x8b) || reg != target || mode == 3) return std::nullopt;
+  argument.kind = opcode == 0x8d ? FirstArgument::Kind::REGISTER : FirstArgument::Kind::SLOT;
+  if (mode == 0 && rm == 5) {  // disp32(%rip)
+    if (code.size() < 7 || opcode != 0x8d) return std::nullopt;
+    argument.kind = FirstArgument::Kind::ADDRESS;
+    argument.value = (place + 7).value() + static_cast<std::uint64_t>(std::int64_t{displacement(&code[3])});
+    return argument;
+  }
+  std::size_t at = 3;
+  if (rm == 4) {  // a SIB byte: %rsp or %r12 without index
+    if (code.size() < 4 || code[3] != 0x24) return std::nullopt;
+    argument.reg = extended ? std::uint8_t{12} : static_cast<std::uint8_t>(Registers::RSP);
+    at = 4;
+  } else {
+    const auto kept = kept_register(rm, extended);
+    if (!kept) return std::nullopt;
+    argument.reg = *kept;
+  }
+  if (mode == 1) {
+    if (code.size() < at + 1) return std::nullopt;
+    argument.offset = static_cast<std::int8_t>(code[at]);
+  } else if (mode == 2) {
+    if (code.size() < at + 4) return std::nullopt;
+    argument.offset = displacement(&code[at]);
+  }
+  return argument;
+}
+
+// mov %reg,%rdi: 48 89 /r with r/m = rdi. Returns the source's number 0..15.
+std::optional<unsigned> moved_to_rdi(Bytes code) {
+  if (code.size() < 3 || (code[0] != 0x48 && code[0] != 0x4c) || code[1] != 0x89 || (code[2] & 0xc7) != 0xc7)
+    return std::nullopt;
+  return (code[2] >> 3 & 7) + (code[0] == 0x4c ? 8 : 0);
+}
+
+// What rdi holds at the call at `call`, by the last instruction before it that sets it.
+std::optional<FirstArgument> argument_of_call(Bytes code, Address start, std::size_t call) {
+  for (std::size_t back = 3; back <= std::min(call, ARGUMENT_REACH); ++back) {
+    const std::size_t at = call - back;
+    const Bytes here = code.subspan(at, back);
+    if (const auto source = moved_to_rdi(here)) {
+      if (*source == 0) {  // through rax, as unoptimised code does
+        for (std::size_t more = 4; more <= std::min<std::size_t>(at, 8); ++more)
+          if (const auto argument = read_argument(code.subspan(at - more, more), start + (at - more), 0))
+            return argument;
+        return std::nullopt;
+      }
+      const auto kept = kept_register(*source & 7, *source >= 8);
+      if (!kept) return std::nullopt;
+      return FirstArgument{FirstArgument::Kind::REGISTER, *kept, 0, 0};
+    }
+    if (const auto argument = read_argument(here, start + at, 7)) return argument;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::uint64_t evaluate(const FirstArgument& argument, const FrameRegisters& registers,
+                       const MemoryView& memory) {
+  if (argument.kind == FirstArgument::Kind::ADDRESS) return argument.value;
+  const auto base = registers.get(argument.reg);
+  if (!base) return 0;
+  const std::uint64_t value = *base + static_cast<std::uint64_t>(std::int64_t{argument.offset});
+  if (argument.kind == FirstArgument::Kind::REGISTER) return value;
+  return memory.read<std::uint64_t>(Address(value)).value_or(0);
+}
+
+const ReleaseFunctions::Names& ReleaseFunctions::names_of(ModuleIndex module) {
+  auto& names = modules_[module];
+  if (names) return *names;
+  names = std::make_unique<Names>();
+  const auto& image = snapshot_.modules[module].image;
+  if (!image) return *names;
+  const auto contents = [&](std::string_view section) {
+    const auto* found = image->find_section(section);
+    return found == nullptr ? Bytes{} : found->contents;
+  };
+  const Bytes dynamic_symbols = contents(".dynsym"), dynamic_strings = contents(".dynstr");
+  add_functions(contents(".symtab"), contents(".strtab"), names->has_symbols, names->releasing);
+  add_functions(dynamic_symbols, dynamic_strings, names->has_symbols, names->releasing);
+  for (const std::string_view section : {".rela.plt", ".rela.dyn"}) {
+    Cursor cursor(contents(section));
+    while (cursor.remaining() >= sizeof(Elf64_Rela)) {
+      const auto relocation = cursor.read<Elf64_Rela>();
+      const std::uint32_t type = ELF64_R_TYPE(relocation.r_info);
+      if (type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT) continue;
+      const std::uint64_t offset = ELF64_R_SYM(relocation.r_info) * sizeof(Elf64_Sym);
+      Cursor symbol(clipped(dynamic_symbols, offset));
+      const auto entry = symbol.read<Elf64_Sym>();
+      if (symbol.ok()) names->slots.emplace(relocation.r_offset, string_at(dynamic_strings, entry.st_name));
+    }
+  }
+  return *names;
+}
+
+ReleaseFunctions::Answer ReleaseFunctions::ask(Address target) {
+  if (const auto slot = slot_of_plt(snapshot_.memory, target)) {
+    if (const auto module = snapshot_.find_module(*slot)) {
+      const auto& slots = names_of(*module).slots;
+      const auto found = slots.find(snapshot_.modules[*module].to_vaddr(*slot));
+      if (found != slots.end()) return is_release(found->second) ? Answer::YES : Answer::NO;
+    }
+  }
+  const auto module = snapshot_.find_module(target);
+  if (!module) return Answer::NO;
+  const Names& names = names_of(*module);
+  if (names.releasing.contains(snapshot_.modules[*module].to_vaddr(target))) return Answer::YES;
+  return names.has_symbols ? Answer::NO : Answer::NO_NAMES;
+}
+
+std::vector<ReleaseCall> find_release_calls(const MemoryView& memory, Bytes code, Address start, Address from,
+                                            ReleaseFunctions& functions) {
+  std::vector<ReleaseCall> calls;
+  std::unordered_map<Address, ReleaseFunctions::Answer> asked;
+  for (std::size_t place = from < start ? 0 : from - start;
+       place + 5 <= code.size() && calls.size() < CALL_LIMIT; ++place) {
+    Address target;
+    if (code[place] == 0xe8 || code[place] == 0xe9) {  // call, or the jump of a tail call
+      target = start + (place + 5) + static_cast<std::uint64_t>(std::int64_t{displacement(&code[place + 1])});
+    } else if (code[place] == 0xff && (code[place + 1] == 0x15 || code[place + 1] == 0x25) &&
+               place + 6 <= code.size()) {
+      // Through a slot of the GOT, without a PLT (-fno-plt, Rust).
+      const Address slot =
+          start + (place + 6) + static_cast<std::uint64_t>(std::int64_t{displacement(&code[place + 2])});
+      target = memory.read_address(slot).value_or(Address());
+    }
+    // A jump within the function is no tail call.
+    if (!target || (start <= target && target < start + code.size())) continue;
+    const auto argument = argument_of_call(code, start, place);
+    if (!argument) continue;
+    const auto [entry, is_new] = asked.try_emplace(target, ReleaseFunctions::Answer::NO);
+    if (is_new) entry->second = functions.ask(target);
+    if (entry->second != ReleaseFunctions::Answer::NO)
+      calls.push_back({*argument, entry->second == ReleaseFunctions::Answer::YES});
+  }
+  return calls;
+}
+
+}  // namespace standstill

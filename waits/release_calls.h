@@ -1,0 +1,72 @@
+// Calls that a function on a stack will make after the one it stands in, and that release what their first
+// argument points to: the surest sign that a frame holds a lock of which no owner is recorded. A few
+// instruction patterns of compilers suffice; no disassembler is needed, and what is not understood is no
+// evidence.
+//
+//     call  pthread_rwlock_wrlock      <- the frame stands here; rbx = &lock, known from unwinding
+//     ...
+//     mov   %rbx,%rdi                  <- the first argument
+//     call  pthread_rwlock_unlock      <- a PLT entry, whose slot has a relocation with this name
+#pragma once
+
+#include "coredump/snapshot.h"
+#include "unwind/frame_registers.h"
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace standstill {
+
+// How the first argument (rdi) of a call is made.
+struct FirstArgument {
+  enum class Kind : std::uint8_t {
+    ADDRESS,   // value itself
+    REGISTER,  // of the frame, plus `offset`
+    SLOT,      // what lies in memory at the register plus `offset`
+  };
+  Kind kind = Kind::ADDRESS;
+  std::uint8_t reg = 0;  // DWARF number: rbx, rbp, rsp, r12..r15
+  std::uint64_t value = 0;
+  std::int32_t offset = 0;
+};
+
+// The value in a frame with these registers; 0 where one is not known or cannot be read.
+std::uint64_t evaluate(const FirstArgument& argument, const FrameRegisters& registers,
+                       const MemoryView& memory);
+
+struct ReleaseCall {
+  FirstArgument argument;
+  bool is_named = false;  // else the callee has no name: the program has no symbols at all
+};
+
+// Which functions release locks, by their names in symbol tables and relocations. Borrows the snapshot.
+class ReleaseFunctions {
+ public:
+  explicit ReleaseFunctions(const Snapshot& snapshot)
+      : snapshot_(snapshot), modules_(snapshot.modules.size()) {}
+
+  enum class Answer : std::uint8_t { NO, YES, NO_NAMES };
+  Answer ask(Address target);
+
+ private:
+  struct Names {
+    bool has_symbols = false;
+    std::unordered_set<std::uint64_t> releasing;  // vaddr of functions
+    std::unordered_map<std::uint64_t, std::string_view>
+        slots;  // vaddr of a GOT slot: the name that it is for
+  };
+  const Names& names_of(ModuleIndex module);
+
+  const Snapshot& snapshot_;
+  std::vector<std::unique_ptr<Names>> modules_;
+};
+
+// The releasing calls in `code`, which starts at `start`, from `from` on.
+std::vector<ReleaseCall> find_release_calls(const MemoryView& memory, Bytes code, Address start, Address from,
+                                            ReleaseFunctions& functions);
+
+}  // namespace standstill
