@@ -62,8 +62,6 @@ std::string_view family(WaitWord word) {
     case WaitWord::RWLOCK_READ:
     case WaitWord::RWLOCK_WRITE:
       return "rwlock";
-    case WaitWord::JOIN:
-      return "thread";
     default:
       return phrase(word);
   }

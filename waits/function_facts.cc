@@ -17,6 +17,29 @@ bool may_be_absolute(std::uint8_t before) {
   return (before & 0xf8) == 0xb8 || before == 0x68 || before == 0x25;
 }
 
+// Where the function goes on behind a call that returns to `pc`. Compilers move the slow path of an inlined
+// lock to the function's end and jump back from there: then what follows the call lies before it.
+Address continuation(Bytes code, Address start, Address pc) {
+  constexpr std::uint64_t REACH = 16;
+  for (std::uint64_t place = pc - start; place < pc - start + REACH && place + 5 <= code.size(); ++place) {
+    std::int64_t distance = 0;
+    std::uint64_t size = 0;
+    if (code[place] == 0xeb) {
+      distance = static_cast<std::int8_t>(code[place + 1]);
+      size = 2;
+    } else if (code[place] == 0xe9) {
+      std::int32_t value = 0;
+      std::memcpy(&value, code.data() + place + 1, 4);
+      distance = value;
+      size = 5;
+    }
+    if (size == 0 || distance >= 0) continue;
+    const Address target = start + place + size + static_cast<std::uint64_t>(distance);
+    if (start <= target && target < pc) return target;
+  }
+  return pc;
+}
+
 // Whether the instruction whose displacement lies at `place` exchanges (86, 87) or has a lock prefix.
 bool is_atomic(Bytes code, std::uint64_t place) {
   // opcode, ModRM, displacement: the opcode is two bytes back, after it a prefix or two
@@ -58,7 +81,8 @@ FrameFacts FunctionFacts::find(const Frame& frame) {
   const std::uint64_t size = std::min<std::uint64_t>(entry->end - entry->start, CODE_LIMIT);
   const Bytes code = clipped(snapshot_.memory.bytes_at(start), 0, size);
   find_references(code, start, lookup, facts);
-  facts.releases = find_release_calls(snapshot_.memory, code, start, frame.pc, releasing_);
+  facts.releases =
+      find_release_calls(snapshot_.memory, code, start, continuation(code, start, frame.pc), releasing_);
   return facts;
 }
 

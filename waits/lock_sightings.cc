@@ -55,8 +55,23 @@ class Search {
     if (frame >= registers_.size()) return;
     for (const ReleaseCall& release : facts.releases) {
       const auto lock = find_lock(locks_, evaluate(release.argument, registers_[frame], snapshot_.memory));
-      if (lock)
-        found_.push_back({*lock, frame, release.is_named ? Strength::RELEASED : Strength::ARGUMENT, false});
+      if (lock) found_.push_back({*lock, frame, strength_of(release.how), false});
+      // Where there is no call frame information (musl), the registers of outer frames are lost; their values
+      // still lie where the functions further in have saved them.
+      const bool is_lost = release.argument.kind == FirstArgument::Kind::REGISTER &&
+                           !registers_[frame].knows(release.argument.reg);
+      if (is_lost && release.how == ReleaseCall::How::NAMED) releases_something_.push_back(frame);
+    }
+  }
+
+  static Strength strength_of(ReleaseCall::How how) {
+    switch (how) {
+      case ReleaseCall::How::NAMED:
+        return Strength::RELEASED;
+      case ReleaseCall::How::UNNAMED:
+        return Strength::ARGUMENT;
+      default:
+        return Strength::INLINED;
     }
   }
 
@@ -87,7 +102,14 @@ class Search {
       std::memcpy(&value, bytes.data() + offset, 8);
       const auto lock = find_lock(locks_, value);
       // A register of a frame further out, saved here, was seen as that frame's already.
-      if (lock && !is_saved_register(*lock, frame)) add(*lock, frame, frame < TOP_FRAMES + first_);
+      if (!lock || is_saved_register(*lock, frame)) continue;
+      const auto releasing = std::ranges::find_if(releases_something_, [&](std::uint32_t outer) {
+        return outer >= frame && outer - frame <= TOP_FRAMES;
+      });
+      if (releasing != releases_something_.end())
+        found_.push_back({*lock, *releasing, Strength::ARGUMENT, false});
+      else
+        add(*lock, frame, frame < TOP_FRAMES + first_);
     }
   }
 
@@ -114,6 +136,7 @@ class Search {
   std::span<const Address> locks_;
   FunctionFacts& facts_;
   const std::uint32_t first_;
+  std::vector<std::uint32_t> releases_something_;  // frames that will unlock what a lost register points to
   std::vector<LockSighting> found_;
 };
 

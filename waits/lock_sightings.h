@@ -19,7 +19,7 @@ struct LockSighting {
     MENTION,   // the function's code refers to it
     ADDRESS,   // the frame has its address
     GUARDED,   // the frame has its address, and its call happens with objects to clean up
-    INLINED,   // the function's code locks it before the call and unlocks it behind
+    INLINED,   // behind the call, the function unlocks it by an instruction of its own
     ARGUMENT,  // behind the call, the function passes it to a function without a name, as unlocking does
     RELEASED,  // behind the call, the function unlocks it
   };

@@ -135,6 +135,84 @@ std::optional<FirstArgument> argument_of_call(Bytes code, Address start, std::si
   return std::nullopt;
 }
 
+// Size of the opcode of an instruction that changes memory at one stroke: xchg, or locked cmpxchg, xadd, add,
+// sub, and, or, inc, dec. 0 for others.
+std::size_t atomic_opcode(Bytes code) {
+  const auto is_rex = [](std::uint8_t byte) { return (byte & 0xf0) == 0x40; };
+  std::size_t at = 0;
+  const bool locked = !code.empty() && code[0] == 0xf0;
+  if (locked) ++at;
+  if (at < code.size() && is_rex(code[at])) ++at;
+  if (at + 2 > code.size()) return 0;
+  if (code[at] == 0x86 || code[at] == 0x87) return at + 1;
+  if (!locked) return 0;
+  if (code[at] == 0x0f &&
+      (code[at + 1] == 0xb0 || code[at + 1] == 0xb1 || code[at + 1] == 0xc0 || code[at + 1] == 0xc1))
+    return at + 2;
+  switch (code[at]) {
+    case 0x01:
+    case 0x09:
+    case 0x21:
+    case 0x29:
+    case 0x80:
+    case 0x81:
+    case 0x83:
+    case 0xfe:
+    case 0xff:
+      return at + 1;
+    default:
+      return 0;
+  }
+}
+
+// The address that ModRM at `code[0]` names, when its base is kept by calls, or was loaded from such a one
+// right before.
+std::optional<FirstArgument> operand_address(Bytes before, Address before_start, Bytes code, bool extended) {
+  const unsigned mode = code[0] >> 6, rm = code[0] & 7;
+  if (mode == 3 || (mode == 0 && rm == 5))
+    return std::nullopt;  // a register; or relative to rip, which find_references sees
+  FirstArgument argument;
+  argument.kind = FirstArgument::Kind::REGISTER;
+  std::size_t at = 1;
+  std::optional<std::uint8_t> base;
+  if (rm == 4) {
+    if (code.size() < 2 || code[1] != 0x24) return std::nullopt;
+    base = extended ? std::uint8_t{12} : static_cast<std::uint8_t>(Registers::RSP);
+    at = 2;
+  } else {
+    base = kept_register(rm, extended);
+  }
+  if (mode == 1) {
+    if (code.size() < at + 1) return std::nullopt;
+    argument.offset = static_cast<std::int8_t>(code[at]);
+  } else if (mode == 2) {
+    if (code.size() < at + 4) return std::nullopt;
+    argument.offset = displacement(&code[at]);
+  }
+  if (base) {
+    argument.reg = *base;
+    return argument;
+  }
+  if (extended || argument.offset != 0) return std::nullopt;
+  for (std::size_t back = 4; back <= std::min<std::size_t>(before.size(), 24); ++back) {
+    const std::size_t place = before.size() - back;
+    const auto loaded = read_argument(before.subspan(place), before_start + place, rm);
+    if (loaded && loaded->kind != FirstArgument::Kind::ADDRESS) return loaded;
+  }
+  return std::nullopt;
+}
+
+void add_atomics(Bytes code, Address start, std::size_t from, std::vector<ReleaseCall>& calls) {
+  for (std::size_t place = from; place + 3 <= code.size() && calls.size() < CALL_LIMIT; ++place) {
+    const std::size_t size = atomic_opcode(code.subspan(place));
+    if (size == 0 || place + size >= code.size()) continue;
+    const bool extended =
+        (code[place] & 0xf1) == 0x41 || (code[place] == 0xf0 && (code[place + 1] & 0xf1) == 0x41);
+    const auto address = operand_address(code.first(place), start, code.subspan(place + size), extended);
+    if (address) calls.push_back({*address, ReleaseCall::How::INLINED});
+  }
+}
+
 }  // namespace
 
 std::uint64_t evaluate(const FirstArgument& argument, const FrameRegisters& registers,
@@ -193,6 +271,7 @@ ReleaseFunctions::Answer ReleaseFunctions::ask(Address target) {
 std::vector<ReleaseCall> find_release_calls(const MemoryView& memory, Bytes code, Address start, Address from,
                                             ReleaseFunctions& functions) {
   std::vector<ReleaseCall> calls;
+  add_atomics(code, start, from < start ? 0 : from - start, calls);
   std::unordered_map<Address, ReleaseFunctions::Answer> asked;
   for (std::size_t place = from < start ? 0 : from - start;
        place + 5 <= code.size() && calls.size() < CALL_LIMIT; ++place) {
@@ -213,7 +292,9 @@ std::vector<ReleaseCall> find_release_calls(const MemoryView& memory, Bytes code
     const auto [entry, is_new] = asked.try_emplace(target, ReleaseFunctions::Answer::NO);
     if (is_new) entry->second = functions.ask(target);
     if (entry->second != ReleaseFunctions::Answer::NO)
-      calls.push_back({*argument, entry->second == ReleaseFunctions::Answer::YES});
+      calls.push_back({*argument, entry->second == ReleaseFunctions::Answer::YES
+                                      ? ReleaseCall::How::NAMED
+                                      : ReleaseCall::How::UNNAMED});
   }
   return calls;
 }

@@ -39,8 +39,13 @@ std::uint64_t evaluate(const FirstArgument& argument, const FrameRegisters& regi
                        const MemoryView& memory);
 
 struct ReleaseCall {
+  enum class How : std::uint8_t {
+    NAMED,    // a function whose name says so
+    UNNAMED,  // some function: the program has no symbols at all
+    INLINED,  // a locked or exchanging instruction (Rust's unlock)
+  };
   FirstArgument argument;
-  bool is_named = false;  // else the callee has no name: the program has no symbols at all
+  How how = How::NAMED;
 };
 
 // Which functions release locks, by their names in symbol tables and relocations. Borrows the snapshot.
@@ -65,7 +70,7 @@ class ReleaseFunctions {
   std::vector<std::unique_ptr<Names>> modules_;
 };
 
-// The releasing calls in `code`, which starts at `start`, from `from` on.
+// The releasing calls and instructions in `code`, which starts at `start`, from `from` on.
 std::vector<ReleaseCall> find_release_calls(const MemoryView& memory, Bytes code, Address start, Address from,
                                             ReleaseFunctions& functions);
 

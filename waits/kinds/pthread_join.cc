@@ -26,6 +26,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   found.object = futex.word;
   const bool named = blocked.names.mentions("pthread_join") || blocked.names.mentions("clockjoin");
   const auto target = blocked.threads.by_tid(futex.value);
+  if (block) found.resource_id = "join:" + std::to_string(blocked.snapshot.threads[block->first].tid);
   if (block && target == block->first && !futex.is_private) {
     found.sureness = sureness::POINTER + 5;
   } else if (block && blocked.threads.c_library() == CLibrary::MUSL && block->second == MUSL_DETACH_STATE &&
