@@ -3,10 +3,11 @@
 #include "cli/progress.h"
 #include "cli/records.h"
 #include "cli/target.h"
-#include "reports/headline.h"
+#include "cli/wait_records.h"
 #include "symbolize/symbolizer.h"
 #include "unwind/stack_group.h"
 #include "unwind/unwinder.h"
+#include "waits/verdict.h"
 
 #include <iterator>
 #include <utility>
@@ -52,6 +53,10 @@ Result<Findings> investigate(const Options& options) {
   names.addresses = distinct_lookup_addresses(groups);
   names.locations = symbolizer.locate(names.addresses);
 
+  // Who waits for what, who holds it, and what never ends.
+  WaitTable waits = explain_waits(*snapshot, threads.stacks, groups, {names.addresses, names.locations});
+  const Verdict verdict = judge_waits(*snapshot, threads.stacks, groups, symbolizer, waits);
+
   // What was found, in plain values.
   Findings findings;
   findings.target = to_target_record(*snapshot);
@@ -61,11 +66,11 @@ Result<Findings> investigate(const Options& options) {
       findings.tasks.at(member).group = static_cast<std::uint32_t>(findings.groups.size());
     findings.groups.push_back(to_group_record(group, names, *snapshot));
   }
+  add_wait_records(findings, symbolizer, waits, verdict);
   findings.modules = to_module_records(*snapshot, symbolizer, names, options.inspect_all_modules);
   append(findings.notes, std::move(snapshot->notes));
   append(findings.notes, std::move(threads.notes));
   append(findings.notes, symbolizer.notes());
-  findings.headline = headline_of_stacks(findings);
   return findings;
 }
 

@@ -52,6 +52,10 @@ void add_format_option(CLI::App& app, Options& options, std::vector<std::string>
   add_choice(app, "--format", options.format, std::move(formats), "text for people, json for programs");
 }
 
+void add_exit_code_option(CLI::App& app, Options& options) {
+  app.add_flag("--exit-code", options.exit_code, "end with status 3 when a deadlock is found");
+}
+
 void add_frame_limit_option(CLI::App& app, Options& options) {
   app.add_option("--max-frames", options.max_frames,
                  "at most so many frames of each stack, the innermost (0: all)")

@@ -21,6 +21,9 @@ void add_target_options(CLI::App& app, Options& options);
 // --format with the words given, the first of them the default.
 void add_format_option(CLI::App& app, Options& options, std::vector<std::string> formats);
 
+// --exit-code
+void add_exit_code_option(CLI::App& app, Options& options);
+
 // --max-frames
 void add_frame_limit_option(CLI::App& app, Options& options);
 

@@ -6,6 +6,8 @@
 #include "cli/output.h"
 #include "cli/terminal.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace standstill {
@@ -15,6 +17,12 @@ namespace {
 int give_up(const Error& error) {
   print_error(error);
   return EXIT_NOT_DONE;
+}
+
+// Something that will never end by itself; a root blocker may.
+bool has_deadlock(const Findings& findings) {
+  return std::ranges::any_of(findings.findings,
+                             [](const FindingRecord& finding) { return finding.kind != "ROOT_BLOCKER"; });
 }
 
 }  // namespace
@@ -34,7 +42,8 @@ int investigate_and_print(const Options& options, Contents contents, const Print
                              .max_groups = 0};
   if (contents != Contents::TEXT_WITH_NOTES) print_notes(*findings, options);
   const Result<void> written = output->write(print(*findings, render));
-  return written ? EXIT_DONE : give_up(written.error());
+  if (!written) return give_up(written.error());
+  return options.exit_code && has_deadlock(*findings) ? EXIT_DEADLOCK_FOUND : EXIT_DONE;
 }
 
 }  // namespace standstill

@@ -82,7 +82,9 @@ struct TaskRecord {
   std::map<std::string, std::string> labels;
   std::optional<CreatedBy> created_by;
   bool locked_to_thread = false;
-  std::string stack_end;  // one line
+  bool is_idle = false;     // waits for work or events, and nobody waits for it
+  bool is_blocked = false;  // waits for what another task holds, or for something nobody will give
+  std::string stack_end;    // one line
 };
 
 struct GroupRecord {

@@ -79,8 +79,11 @@ std::string to_task_list(const Findings& findings, const GroupRecord& group) {
 
 std::string to_stack_title(const Findings& findings, std::size_t group) {
   const GroupRecord& record = findings.groups.at(group);
-  return fmt::format("{} in {}", counted(record.tasks.size(), noun_of(findings, record)),
-                     describe_standpoint(record.frames));
+  const bool is_idle = !record.tasks.empty() && std::ranges::all_of(record.tasks, [&](std::uint32_t task) {
+    return findings.tasks.at(task).is_idle;
+  });
+  return fmt::format("{} {}in {}", counted(record.tasks.size(), noun_of(findings, record)),
+                     is_idle ? "idle " : "", describe_standpoint(record.frames));
 }
 
 std::string to_stack_text(const Findings& findings, std::size_t group, const RenderOptions& options) {

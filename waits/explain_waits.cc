@@ -131,7 +131,7 @@ std::string_view to_string(Certainty certainty) {
 }
 
 WaitTable explain_waits(const Snapshot& snapshot, std::span<const Stack> stacks,
-                        std::span<const StackGroup> groups, const NamedAddresses& names) {
+                        std::span<const StackGroup> groups, const CodeNames& names) {
   WaitTable table;
   const ThreadDirectory threads(snapshot);
   const KindsByCall kinds;

@@ -22,6 +22,6 @@ struct WaitTable {
 // `stacks` has one stack for each thread, `groups` groups them (StackGroup::members are thread indices).
 // `names` may be empty. Holders are those that owner fields name; find_probable_holders adds others.
 WaitTable explain_waits(const Snapshot& snapshot, std::span<const Stack> stacks,
-                        std::span<const StackGroup> groups, const NamedAddresses& names);
+                        std::span<const StackGroup> groups, const CodeNames& names);
 
 }  // namespace standstill

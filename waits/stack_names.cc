@@ -2,7 +2,7 @@
 
 namespace standstill {
 
-StackNames::StackNames(const std::vector<Frame>& frames, const NamedAddresses& names) {
+StackNames::StackNames(const std::vector<Frame>& frames, const CodeNames& names) {
   const std::size_t count = std::min(frames.size(), FRAMES);
   for (std::size_t i = 0; i < count; ++i) {
     const Location* location = names.find(frames[i].lookup_address());

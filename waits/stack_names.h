@@ -15,7 +15,7 @@ namespace standstill {
 
 // What the symbolizer answered: `locations[i]` stands at `addresses[i]`; addresses ascend. Borrowed. May be
 // empty.
-struct NamedAddresses {
+struct CodeNames {
   std::span<const Address> addresses;
   std::span<const Location> locations;
 
@@ -36,7 +36,7 @@ class StackNames {
   };
 
   StackNames() = default;
-  StackNames(const std::vector<Frame>& frames, const NamedAddresses& names);
+  StackNames(const std::vector<Frame>& frames, const CodeNames& names);
 
   const std::vector<Entry>& entries() const { return entries_; }
   // Whether one of the innermost frames is a function of exactly this name.

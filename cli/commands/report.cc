@@ -22,6 +22,7 @@ void add_options(CLI::App& app, Options& options) {
   add_target_options(app, options);
   add_format_option(app, options, format_names());
   add_frame_limit_option(app, options);
+  add_exit_code_option(app, options);
 }
 
 int run(const Options& options) {
@@ -42,7 +43,7 @@ extern const Command report_command;
 const Command report_command{
     .name = "report",
     .order = 1,
-    .summary = "what the process is, and where its threads stand",
+    .summary = "why it is stuck: the verdict, who waits for whom, and where its threads stand",
     .examples =
         "  a hung process, looked at through a core of it\n"
         "      gcore -o /tmp/hung 4242 && standstill /tmp/hung.4242\n"

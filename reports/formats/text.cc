@@ -1,6 +1,7 @@
 // `report` for people. The first lines say which process this is and why it is stuck; then come the stacks,
 // the largest group first, then what could not be seen, and last the one thing that would help most.
 #include "reports/advice.h"
+#include "reports/finding_text.h"
 #include "reports/format.h"
 #include "reports/frames_text.h"
 #include "reports/ink.h"
@@ -10,6 +11,7 @@
 #include "reports/target_text.h"
 
 #include <algorithm>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -17,32 +19,42 @@ namespace standstill {
 
 namespace {
 
-std::string findings_text(const Findings& findings, const RenderOptions& options) {
+std::string verdict_text(const Findings& findings, const RenderOptions& options) {
   const Ink ink(options.color);
-  std::string out = ink.bold(wrapped(printable(findings.headline), options.width)) + "\n";
-  for (const FindingRecord& finding : findings.findings) {
-    const std::string certainty = finding.confidence == "CERTAIN"    ? ""
-                                  : finding.confidence == "PROBABLE" ? " (probably)"
-                                                                     : " (possibly)";
-    out += ink.alarm(wrapped(printable(finding.title) + certainty, options.width));
-    if (!finding.explanation.empty()) out += wrapped(printable(finding.explanation), options.width, "    ");
-    out += '\n';
-  }
-  return out;
+  return ink.bold(wrapped(printable(findings.headline), options.width)) +
+         to_findings_text(findings, options) + (findings.findings.empty() ? "\n" : "");
+}
+
+// Blocked groups first, then what is busy, idle ones last; within these the order of the list, largest first.
+std::vector<std::size_t> order_of_groups(const Findings& findings) {
+  std::vector<std::size_t> order(findings.groups.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  const auto rank = [&](std::size_t group) {
+    const auto& tasks = findings.groups[group].tasks;
+    const auto is_blocked = [&](std::uint32_t task) { return findings.tasks.at(task).is_blocked; };
+    const auto is_idle = [&](std::uint32_t task) { return findings.tasks.at(task).is_idle; };
+    if (std::ranges::any_of(tasks, is_blocked)) return 0;
+    return std::ranges::all_of(tasks, is_idle) ? 2 : 1;
+  };
+  std::vector<int> ranks;
+  for (const std::size_t group : order) ranks.push_back(rank(group));
+  std::ranges::stable_sort(order, {}, [&](std::size_t group) { return ranks[group]; });
+  return order;
 }
 
 std::string groups_text(const Findings& findings, const RenderOptions& options) {
   const std::size_t total = findings.groups.size();
   const std::size_t in_full =
       options.max_groups == 0 || total <= options.max_groups ? total : options.max_groups;
+  const std::vector<std::size_t> order = order_of_groups(findings);
   std::string out;
-  for (std::size_t i = 0; i < in_full; ++i) out += to_stack_text(findings, i, options) + "\n";
+  for (std::size_t i = 0; i < in_full; ++i) out += to_stack_text(findings, order[i], options) + "\n";
   if (in_full == total) return out;
   out += wrapped(
       fmt::format("{} in short (all frames: standstill stacks):", counted(total - in_full, "smaller group")),
       options.width);
   for (std::size_t i = in_full; i < total; ++i)
-    out += wrapped(to_stack_title(findings, i), options.width, "  ");
+    out += wrapped(to_stack_title(findings, order[i]), options.width, "  ");
   return out + "\n";
 }
 
@@ -58,7 +70,7 @@ std::string advice_text(const Findings& findings, const RenderOptions& options) 
 }
 
 std::string render(const Findings& findings, const RenderOptions& options) {
-  std::string out = to_target_text(findings, options) + "\n" + findings_text(findings, options);
+  std::string out = to_target_text(findings, options) + "\n" + verdict_text(findings, options);
   // What makes the answer worthless is said before it, what makes it incomplete after it.
   if (const std::string errors = to_notes_text(findings, options, Severity::ERROR, Severity::ERROR);
       !errors.empty())
