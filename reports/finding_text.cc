@@ -35,8 +35,10 @@ class FindingsText {
       const std::string certainty = finding.confidence == "CERTAIN"    ? ""
                                     : finding.confidence == "PROBABLE" ? " (probably)"
                                                                        : " (possibly)";
-      if (finding.title + certainty != findings_.headline)
+      if (finding.title + certainty != findings_.headline) {
+        if (out.empty()) out = "\n";
         out += ink.alarm(wrapped(printable(finding.title) + certainty, options_.width));
+      }
       const std::string body = is_laid_out(finding) ? cycle_text(finding) : explanation_text(finding);
       if (!body.empty()) out += body;
       if (!out.empty() && !out.ends_with("\n\n")) out += '\n';
