@@ -29,10 +29,10 @@ std::string evaluate(const std::string& json, const std::string& expression) {
 
 }  // namespace
 
-TEST_CASE("The report's first lines name the process and where most threads stand") {
+TEST_CASE("The report's first lines name the process and why it is stuck") {
   const std::string report = answer({});
   CHECK(report.starts_with("hung_orders, pid "));
-  CHECK(report.find("11 threads stand in") != std::string::npos);
+  CHECK(report.find("\nDeadlock: threads ") != std::string::npos);
   CHECK(report.find("pthread_mutex_lock from shop::OrderService::place") != std::string::npos);
 }
 
@@ -41,7 +41,7 @@ TEST_CASE("Every format of one core has the same threads in the same stacks") {
   CHECK(
       evaluate(json, "len(r['tasks']), sum(g['count'] for g in r['groups']), r['target']['thread_count']") ==
       "(11, 11, 11)");
-  CHECK(evaluate(json, "r['verdict']['headline'][:16]") == "3 of 11 threads ");
+  CHECK(evaluate(json, "r['verdict']['headline'][:17]") == "Deadlock: threads");
   const std::string grouped = answer({"stacks"});
   CHECK(grouped.starts_with("thread profile: total 11\n"));
   const std::string counts = evaluate(json, "sorted(g['count'] for g in r['groups'])");
@@ -62,6 +62,17 @@ TEST_CASE("Every format of one core has the same threads in the same stacks") {
   CHECK(evaluate(answer({"info", "--format=json"}),
                  "any(m['path'].endswith('hung_orders') and m['status'] == 'OK' for m in r['modules'])") ==
         "True");
+}
+
+TEST_CASE("A deadlock is found, named, and told to scripts") {
+  const std::string json = answer({"deadlocks", "--format", "json"});
+  CHECK(evaluate(json,
+                 "[(f['kind'], f['confidence'], len(f['tasks'])) for f in r['findings'] if f['kind'] == "
+                 "'DEADLOCK']") == "[('DEADLOCK', 'CERTAIN', 2)]");
+  CHECK(evaluate(json, "all(t['wait']['kind'] for t in r['tasks'])") == "True");
+  const ProgramResult result = run_program({STANDSTILL, "deadlocks", "--exit-code", hung_core()}, {});
+  CHECK(result.exit_status == 3);
+  CHECK(result.out.find("held by thread ") != std::string::npos);
 }
 
 TEST_CASE("Go's pprof opens the profile and the grouped text of a core") {
