@@ -34,7 +34,16 @@ Result<ElfHeaders> parse_core_headers(Bytes file) {
   auto headers = parse_elf_headers(file);
   if (!headers) return headers;
   const Elf64_Ehdr& header = headers->header;
-  if (header.e_type == ET_CORE) return headers;
+  if (header.e_type == ET_CORE) {
+    if (headers->program_headers.empty() && headers->promised_program_headers != 0) {
+      return failure(
+          fmt::format("the core is truncated: {} bytes are there, and all of its {} program headers (at "
+                      "offset {:#x}) are cut off",
+                      file.size(), headers->promised_program_headers, header.e_phoff),
+          "copy the core again; without its headers nothing in it can be found");
+    }
+    return headers;
+  }
   if (header.e_type == ET_EXEC || header.e_type == ET_DYN) {
     const bool is_program = header.e_type == ET_EXEC || !has_soname(file, headers->program_headers);
     return failure(
@@ -139,14 +148,19 @@ void note_what_is_missing(Snapshot& snapshot, const ElfHeaders& headers, const C
   Completeness& completeness = snapshot.completeness;
   const std::uint64_t lost_headers = headers.promised_program_headers - headers.program_headers.size();
   completeness.missing_segments += lost_headers;
+  if (lost_headers != 0) {
+    // The headers that are gone may have promised far more; this much at least is missing.
+    completeness.missing_bytes = std::max(completeness.missing_bytes, lost_headers * sizeof(Elf64_Phdr));
+  }
   const auto outside = [&](const Elf64_Phdr& segment) {
     return segment.p_type == PT_NOTE && segment.p_offset >= completeness.file_bytes && segment.p_filesz != 0;
   };
   const bool lost_notes = std::ranges::any_of(headers.program_headers, outside);
   if (completeness.missing_segments != 0) {
     const std::uint64_t promised = completeness.file_bytes + completeness.missing_bytes;
-    std::string text = fmt::format("the core is truncated: {} of {} are there",
-                                   readable_size(completeness.file_bytes), readable_size(promised));
+    std::string text =
+        fmt::format("the core is truncated: {} of {}{} are there", readable_size(completeness.file_bytes),
+                    lost_headers == 0 ? "" : "at least ", readable_size(promised));
     if (lost_headers != 0) text += fmt::format(", and {} of its program headers are cut off", lost_headers);
     text += fmt::format("; {} of {} segments are cut or missing", completeness.missing_segments,
                         headers.promised_program_headers);
