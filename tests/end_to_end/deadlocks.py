@@ -122,12 +122,16 @@ healthy_rust contended
 healthy_rust ordered
 healthy_rust readers
 healthy_rust queue
+healthy_rust_unoptimised contended
+healthy_rust_unoptimised ordered
+healthy_rust_unoptimised readers
+healthy_rust_unoptimised queue
 healthy_parking_lot contended
 healthy_parking_lot ordered
 healthy_parking_lot readers
 healthy_parking_lot queue
 """
-MOMENTS = 4  # at which a healthy program is looked at in each build
+MOMENTS = 2  # at which a healthy program is looked at in each build, besides the kernel's core
 
 
 def ask_standstill(standstill, core, folder):
@@ -177,7 +181,7 @@ def examine(asked, name, is_stripped):
             questions = [] if is_stripped or program == "stdio_ring" else owner_questions(account, program.endswith("_musl"))
             if not account.is_healthy:
                 running.until_asleep()  # the main thread too, which says "ready" before it waits
-            for moment in range(MOMENTS if account.is_healthy else 1):
+            for moment in range(asked.moments if account.is_healthy else 1):
                 core, answers = running.gcore_and_ask([expression for _, _, expression in questions])
                 outcome.wrong += check_owners(running, account, questions, answers)
                 outcome.look(asked, running, core, account, "gcore" + (f" {moment}" if moment else ""))
@@ -196,6 +200,7 @@ def main():
     parser.add_argument("folder", help="where the programs of fixtures/deadlocks were built")
     parser.add_argument("--only", default="", help="programs whose line contains this text")
     parser.add_argument("--accounts-only", action="store_true", help="hold only the accounts against gdb")
+    parser.add_argument("--moments", type=int, default=MOMENTS, help="at which healthy programs are looked at")
     parser.add_argument("--keep", help="a folder for the cores and accounts")
     asked = parser.parse_args()
     asked.folder = os.path.abspath(asked.folder)  # the programs are started elsewhere
