@@ -62,7 +62,8 @@ std::string modules_text(const Findings& findings, const RenderOptions& options,
 
 std::string to_module_text(const Findings& findings, const RenderOptions& options) {
   const Ink ink(options.color);
-  std::string out = to_target_text(findings, options) + "\n" + ink.bold(advice_text(findings, options));
+  std::string out = to_target_title(findings, options) + to_target_details(findings, options) + "\n" +
+                    ink.bold(advice_text(findings, options));
   if (const std::string text = modules_text(findings, options, true); !text.empty())
     out += "\nModules that stand in stacks\n\n" + text;
   if (const std::string text = modules_text(findings, options, false); !text.empty())

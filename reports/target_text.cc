@@ -75,12 +75,10 @@ std::string row(std::string_view title, std::string_view text, std::size_t width
 
 }  // namespace
 
-std::string to_target_text(const Findings& findings, const RenderOptions& options) {
+std::string to_target_title(const Findings& findings, const RenderOptions& options) {
   const TargetRecord& target = findings.target;
   const Ink ink(options.color);
-  const std::string command = command_line(target);
   const std::string executable = printable(target.executable);
-
   std::string first = executable.empty() ? "a process" : std::string(basename(executable));
   if (target.pid != 0) first += fmt::format(", pid {}", target.pid);
   first += fmt::format(", {}", counted(target.thread_count, "thread"));
@@ -88,7 +86,16 @@ std::string to_target_text(const Findings& findings, const RenderOptions& option
   for (const auto& runtime : target.runtimes)
     first += fmt::format(", {} {}", printable(runtime.name, 40), printable(runtime.version, 40));
   std::string out = ink.bold(first) + "\n";
+  if (const std::string missing = missing_text(target); !missing.empty())
+    out += ink.alarm(fmt::format("{:<10}", "TRUNCATED")) + wrapped_after(missing, options.width, 10);
+  return out;
+}
 
+std::string to_target_details(const Findings& findings, const RenderOptions& options) {
+  const TargetRecord& target = findings.target;
+  const std::string command = command_line(target);
+  const std::string executable = printable(target.executable);
+  std::string out;
   if (!executable.empty()) out += row("program", executable, options.width);
   if (!command.empty() && command != executable) out += row("command", command, options.width);
   if (!target.path.empty()) {
@@ -98,8 +105,6 @@ std::string to_target_text(const Findings& findings, const RenderOptions& option
     out += row(target.source == "CAPTURE" ? "capture" : "core", core, options.width);
   }
   if (target.signal_number != 0) out += row("signal", signal_text(findings), options.width);
-  if (const std::string missing = missing_text(target); !missing.empty())
-    out += ink.alarm(fmt::format("{:<10}", "TRUNCATED")) + wrapped_after(missing, options.width, 10);
   return out;
 }
 

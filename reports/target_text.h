@@ -8,7 +8,10 @@
 
 namespace standstill {
 
-std::string to_target_text(const Findings& findings, const RenderOptions& options);
+// One line: name, pid, number of threads; and, for a truncated core, how much is missing.
+std::string to_target_title(const Findings& findings, const RenderOptions& options);
+// A line each: the program, its command line, where the picture comes from, the signal that ended it.
+std::string to_target_details(const Findings& findings, const RenderOptions& options);
 
 // One line for each note from the gravest down to the least severity asked for, in that order; equal ones
 // once.

@@ -70,7 +70,10 @@ std::string advice_text(const Findings& findings, const RenderOptions& options) 
 }
 
 std::string render(const Findings& findings, const RenderOptions& options) {
-  std::string out = to_target_text(findings, options) + "\n" + verdict_text(findings, options);
+  // The verdict stands before everything that the reader knows already, such as the program's path.
+  std::string out = to_target_title(findings, options) + verdict_text(findings, options);
+  if (const std::string details = to_target_details(findings, options); !details.empty())
+    out += details + "\n";
   // What makes the answer worthless is said before it, what makes it incomplete after it.
   if (const std::string errors = to_notes_text(findings, options, Severity::ERROR, Severity::ERROR);
       !errors.empty())
