@@ -55,7 +55,8 @@ Result<Findings> investigate(const Options& options) {
 
   // Who waits for what, who holds it, and what never ends.
   WaitTable waits = explain_waits(*snapshot, threads.stacks, groups, {names.addresses, names.locations});
-  const Verdict verdict = judge_waits(*snapshot, threads.stacks, groups, symbolizer, waits);
+  const Verdict verdict =
+      judge_waits(*snapshot, threads.stacks, groups, symbolizer, waits, time_of_picture(*snapshot));
 
   // What was found, in plain values.
   Findings findings;

@@ -138,6 +138,14 @@ TargetRecord to_target_record(const Snapshot& snapshot) {
   return record;
 }
 
+std::optional<double> time_of_picture(const Snapshot& snapshot) {
+  struct stat status {};
+  if (snapshot.path.empty() || snapshot.path == "-" || stat(snapshot.path.c_str(), &status) != 0 ||
+      !S_ISREG(status.st_mode))
+    return std::nullopt;
+  return static_cast<double>(status.st_mtime);
+}
+
 std::vector<TaskRecord> to_task_records(const Snapshot& snapshot, std::span<const Stack> stacks) {
   std::vector<TaskRecord> records;
   records.reserve(snapshot.threads.size());

@@ -7,6 +7,7 @@
 #include "symbolize/symbolizer.h"
 #include "unwind/stack_group.h"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,6 +15,10 @@
 namespace standstill {
 
 TargetRecord to_target_record(const Snapshot& snapshot);
+
+// When a core's file was last written, in seconds since 1970: a little after the picture was taken. Nothing
+// where there is no file.
+std::optional<double> time_of_picture(const Snapshot& snapshot);
 
 // One for each thread, in the order of the dump; `stacks` are theirs.
 std::vector<TaskRecord> to_task_records(const Snapshot& snapshot, std::span<const Stack> stacks);

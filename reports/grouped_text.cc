@@ -78,6 +78,14 @@ std::string words(std::string_view kind) {
   return text;
 }
 
+// "0x7f12cc6a412b"; of what has no address its id: "fd 12".
+std::string name_of(const ResourceRecord& resource) {
+  if (resource.address) return to_string(resource.address);
+  std::string name = printable(resource.id, 256);
+  if (const std::size_t colon = name.find(':'); colon != std::string::npos) name[colon] = ' ';
+  return name;
+}
+
 // "# wait: mutex 0xc00001c0b8, 9 waiting, min 3m2s, max 12m40s", where what the tasks wait for is known. It
 // names the resource only where all of them wait for the same.
 std::string wait_line(const Sample& sample, const std::map<std::string, const ResourceRecord*>& resources) {
@@ -98,7 +106,7 @@ std::string wait_line(const Sample& sample, const std::map<std::string, const Re
   const auto resource = resources.find(first->wait->resource);
   const bool names_it = same_resource && resource != resources.end();
   std::string line = fmt::format("# wait: {}{}{}, {} waiting", words(first->wait->kind), names_it ? " " : "",
-                                 names_it ? to_string(resource->second->address) : "", waiting);
+                                 names_it ? name_of(*resource->second) : "", waiting);
   if (least) line += fmt::format(", min {}, max {}", duration(*least), duration(*most));
   return line += '\n';
 }

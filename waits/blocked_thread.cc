@@ -1,5 +1,7 @@
 #include "waits/blocked_thread.h"
 
+#include <cmath>
+
 #include <fmt/format.h>
 
 namespace standstill {
@@ -82,13 +84,19 @@ FutexCall read_futex_call(const Snapshot& snapshot, const Thread& thread, const 
   return call;
 }
 
-std::string duration_at(const MemoryView& memory, Address timespec) {
+std::optional<double> seconds_at(const MemoryView& memory, Address timespec) {
   const auto seconds = memory.read<std::int64_t>(timespec);
   const auto nanoseconds = memory.read<std::int64_t>(timespec + 8);
   if (!seconds || !nanoseconds || *seconds < 0 || *nanoseconds < 0 || *nanoseconds >= 1'000'000'000)
-    return {};
-  if (*nanoseconds == 0) return fmt::format("{} s", *seconds);
-  return fmt::format("{:.3f} s", static_cast<double>(*seconds) + static_cast<double>(*nanoseconds) / 1e9);
+    return std::nullopt;
+  return static_cast<double>(*seconds) + static_cast<double>(*nanoseconds) / 1e9;
+}
+
+std::string duration_at(const MemoryView& memory, Address timespec) {
+  const auto seconds = seconds_at(memory, timespec);
+  if (!seconds) return {};
+  return *seconds == std::floor(*seconds) ? fmt::format("{:.0f} s", *seconds)
+                                          : fmt::format("{:.3f} s", *seconds);
 }
 
 Bytes live_stack(const Snapshot& snapshot, const Thread& thread, const Stack& stack, std::uint64_t limit) {

@@ -94,6 +94,8 @@ int effective_system_call(const Snapshot& snapshot, const Thread& thread);
 // Reads the arguments of futex(2); the thread must be in it.
 FutexCall read_futex_call(const Snapshot& snapshot, const Thread& thread, const StackNames& names);
 
+// A struct timespec in memory in seconds; nothing where it cannot be read or is no time.
+std::optional<double> seconds_at(const MemoryView& memory, Address timespec);
 // "3.25 s" of a struct timespec in memory; "" where it cannot be read.
 std::string duration_at(const MemoryView& memory, Address timespec);
 // The live part of a thread's stack in the dump: from the stack pointer to the outermost frame known, at most

@@ -165,6 +165,8 @@ WaitTable explain_waits(const Snapshot& snapshot, std::span<const Stack> stacks,
       recognition.what = state.what;
       state.detail = std::move(recognition.detail);
       state.has_deadline = recognition.has_deadline;
+      if (blocked.futex && blocked.futex->timeout && blocked.futex->is_realtime)
+        state.deadline = seconds_at(snapshot.memory, blocked.futex->timeout);
       state.is_woken = blocked.futex && blocked.futex->is_woken();
       state.in_signal_handler = has_signal_frame(stacks[index]);
       state.resource = resources.find_or_add(explained.kind, recognition);

@@ -85,7 +85,7 @@ class Search {
         if (!lock) continue;
         std::uint32_t owner = frame;
         while (owner + 1 < registers_.size() && registers_[owner + 1].get(number) == value) ++owner;
-        add(*lock, owner, frame < TOP_FRAMES + first_);
+        add(*lock, owner, owner <= first_);
         frame = owner;
       }
     }
@@ -109,7 +109,7 @@ class Search {
       if (releasing != releases_something_.end())
         found_.push_back({*lock, *releasing, Strength::ARGUMENT, false});
       else
-        add(*lock, frame, frame < TOP_FRAMES + first_);
+        add(*lock, frame, frame <= first_);
     }
   }
 

@@ -24,8 +24,8 @@ struct LockSighting {
     RELEASED,  // behind the call, the function unlocks it
   };
   Strength strength = Strength::MENTION;
-  // The address is at hand in the innermost frames: of a thread that waits for a condition, this is the lock
-  // that it has let go.
+  // The address belongs to the innermost frames, those of the wait itself: of a thread that waits for a
+  // condition, this is the lock that it has let go.
   bool is_near_top = false;
 };
 

@@ -138,6 +138,19 @@ class HolderSearch {
                           return sighting.lock == lock && sighting.is_near_top;
                         });
     if (let_go) return;
+    if (waits_for_it && !state.in_signal_handler && state.word != WaitWord::ONCE) {
+      // Where the lock's own functions are part of the program (Rust, static binaries), nothing tells their
+      // frames from those of one who took it earlier.
+      if (first < 2) return;
+      // The innermost function that will unlock it is the one that is locking it now; only one further out
+      // can have it already.
+      std::uint32_t locking = UINT32_MAX;
+      for (const LockSighting& sighting : sightings)
+        if (sighting.lock == lock && sighting.frame >= first && sighting.strength >= Strength::INLINED)
+          locking = std::min(locking, sighting.frame);
+      if (locking == UINT32_MAX) return;
+      beyond = std::max(beyond, locking + 1);
+    }
     const LockSighting* best = nullptr;
     for (const LockSighting& sighting : sightings) {
       if (sighting.lock != lock || sighting.frame < first || sighting.frame < beyond) continue;

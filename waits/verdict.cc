@@ -10,6 +10,7 @@ namespace {
 
 // Root blockers that are named; the rest is in the table.
 constexpr std::size_t ROOTS = 20;
+constexpr double LONG_WAIT = 60;  // seconds
 
 // Woken by other threads of the process only. (A semaphore may also be posted by a signal handler, memory be
 // written by anybody.)
@@ -37,7 +38,7 @@ bool is_waiting_for_work(const WaitState& state) {
 
 // Who waits for what, with the holders that are sure enough to build on. A lock of which we have only hints
 // may be released by anybody.
-WaitGraph graph_of(const WaitTable& table) {
+WaitGraph graph_of(const WaitTable& table, std::optional<double> taken_at) {
   WaitGraph graph;
   for (const Resource& resource : table.resources) {
     WaitGraph::Resource node;
@@ -59,7 +60,8 @@ WaitGraph graph_of(const WaitTable& table) {
     if (state.resource) {
       task.waits_for = *state.resource;
       // What its waiter was woken from, or will time out of, is no deadlock; neither is a free lock.
-      task.can_go_on = state.has_deadline;
+      task.can_go_on =
+          state.has_deadline && !(taken_at && state.deadline && *state.deadline > *taken_at + LONG_WAIT);
       const Resource& resource = table.resources[*state.resource];
       if (state.is_woken && resource.holders.empty()) task.can_go_on = true;
     }
@@ -84,6 +86,7 @@ WaitFinding finding_of(const Cycle& cycle, const WaitTable& table) {
     const ThreadIndex holder = cycle.tasks[(i + 1) % cycle.tasks.size()];
     finding.certainty =
         std::max(finding.certainty, certainty_of(table.resources[cycle.resources[i]], holder));
+    if (table.states[cycle.tasks[i]].has_deadline) finding.certainty = Certainty::POSSIBLE;
   }
   if (cycle.tasks.size() == 1) {
     const bool by_handler = table.states[cycle.tasks[0]].in_signal_handler;
@@ -181,23 +184,24 @@ bool add_cycles_through_conditions(WaitGraph graph, const WaitTable& table,
 
 // Every thread waits for another one: for a lock, for the end of a thread, or for a signal that nobody is
 // left to give.
-void add_nobody_left(const WaitGraph& graph, const WaitTable& table, const std::vector<bool>& stuck,
+// True when that is so: then there are no roots either.
+bool add_nobody_left(const WaitGraph& graph, const WaitTable& table, const std::vector<bool>& stuck,
                      std::vector<WaitFinding>& findings) {
   bool any_signal = false;
   for (ThreadIndex i = 0; i < table.states.size(); ++i) {
     const WaitState& state = table.states[i];
     if (stuck[i]) continue;
-    if (is_moved_from_outside(state) || state.is_woken) return;
+    if (is_moved_from_outside(state) || state.is_woken) return false;
     if (state.resource) {
       const Resource& resource = table.resources[*state.resource];
-      if (resource.is_free || resource.outside != OutsideOwner::NONE) return;
+      if (resource.is_free || resource.outside != OutsideOwner::NONE) return false;
       // A lock whose holder is unknown may be held by anything.
-      if (resource.is_held_by_threads && resource.holders.empty()) return;
+      if (resource.is_held_by_threads && resource.holders.empty()) return false;
     }
     any_signal |= is_woken_by_threads(state.word);
   }
-  if (!any_signal) return;
-  if (add_cycles_through_conditions(graph, table, findings)) return;
+  if (!any_signal) return false;
+  if (add_cycles_through_conditions(graph, table, findings)) return true;
   WaitFinding finding;
   finding.kind = FindingKind::NOBODY_LEFT;
   finding.certainty = Certainty::PROBABLE;
@@ -217,6 +221,7 @@ void add_nobody_left(const WaitGraph& graph, const WaitTable& table, const std::
   finding.direct = static_cast<std::uint32_t>(finding.tasks.size());
   finding.behind = static_cast<std::uint32_t>(graph.tasks.size());
   findings.push_back(std::move(finding));
+  return true;
 }
 
 void add_root_blockers(const WaitGraph& graph, const WaitTable& table, const std::vector<bool>& stuck,
@@ -251,15 +256,14 @@ std::string_view to_string(FindingKind kind) {
   return WORDS[static_cast<std::size_t>(kind)];
 }
 
-Verdict judge_table(const WaitTable& table) {
+Verdict judge_table(const WaitTable& table, std::optional<double> taken_at) {
   Verdict verdict;
-  const WaitGraph graph = graph_of(table);
+  const WaitGraph graph = graph_of(table, taken_at);
   const std::vector<bool> stuck = find_stuck(graph);
   add_deadlocks(graph, table, verdict.findings);
   add_orphans(graph, table, verdict.findings);
-  add_nobody_left(graph, table, stuck, verdict.findings);
   std::vector<WaitFinding> roots;
-  add_root_blockers(graph, table, stuck, roots);
+  if (!add_nobody_left(graph, table, stuck, verdict.findings)) add_root_blockers(graph, table, stuck, roots);
   // What stops more threads comes first; a cycle before a chain.
   std::ranges::stable_sort(verdict.findings, [](const WaitFinding& a, const WaitFinding& b) {
     if (a.certainty != b.certainty) return a.certainty < b.certainty;
@@ -278,9 +282,10 @@ Verdict judge_table(const WaitTable& table) {
 }
 
 Verdict judge_waits(const Snapshot& snapshot, std::span<const Stack> stacks,
-                    std::span<const StackGroup> groups, const Symbolizer& symbolizer, WaitTable& table) {
+                    std::span<const StackGroup> groups, const Symbolizer& symbolizer, WaitTable& table,
+                    std::optional<double> taken_at) {
   find_probable_holders(snapshot, stacks, groups, symbolizer, table);
-  Verdict verdict = judge_table(table);
+  Verdict verdict = judge_table(table, taken_at);
   // Where each holder took it, for the few that are shown.
   constexpr std::size_t SHOWN = 64;
   std::size_t budget = SHOWN;

@@ -15,6 +15,25 @@ namespace standstill {
 namespace {
 
 constexpr std::uint64_t TLS_REACH = 1 << 16;
+constexpr std::uint64_t WRITER_PARKED = 2, WRITER = 8, READER_SHIFT = 4;
+constexpr std::uint64_t SHARED_TOKEN = 16,
+                        EXCLUSIVE_TOKEN = 8;  // what a parked thread left in its record: what it wants
+
+bool is_waiting_for_readers(const MemoryView& memory, Address lock) {
+  const auto state = memory.read<std::uint64_t>(lock);
+  return state && (*state & (WRITER | WRITER_PARKED)) == (WRITER | WRITER_PARKED) &&
+         *state >> READER_SHIFT != 0 && *state >> READER_SHIFT < (1u << 22);
+}
+
+// By the token in the record; without one that says otherwise, a writer.
+bool wants_to_read(const FutexCall& futex) {
+  bool shared = false, exclusive = false;
+  for (std::int64_t offset = -24; offset <= 24; offset += 8) {
+    shared |= futex.around.u64(offset) == SHARED_TOKEN;
+    exclusive |= futex.around.u64(offset) == EXCLUSIVE_TOKEN;
+  }
+  return shared && !exclusive;
+}
 
 // The word of the record that can be the key: points to readable memory outside of the record, at a lock word
 // with its parked bit.
@@ -25,6 +44,10 @@ std::optional<Address> find_key(const BlockedThread& blocked, const FutexCall& f
     if (!word || *word < 4096) continue;
     const Address key(*word);
     if (key - (futex.word - 64) < 128) continue;  // into the record itself
+    // A writer that waits for readers to leave sleeps under the lock's address plus one.
+    if (key.value() % 2 == 1) {
+      if (is_waiting_for_readers(blocked.snapshot.memory, key - 1)) return key;
+    }
     const auto state = blocked.snapshot.memory.read<std::uint8_t>(key);
     // A lock that is waited for is taken and has one of its two parked bits.
     if (state && (*state & 3) != 0 && !blocked.snapshot.is_executable(key)) return key;
@@ -44,7 +67,9 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   Recognition found;
   found.has_deadline = static_cast<bool>(futex.timeout);
   const auto key = find_key(blocked, futex);
-  if (key) found.object = *key;
+  const bool waits_for_readers =
+      key && key->value() % 2 == 1 && is_waiting_for_readers(blocked.snapshot.memory, *key - 1);
+  if (key) found.object = waits_for_readers ? *key - 1 : *key;
   found.sureness = (key ? sureness::SHAPE : sureness::ARGUMENTS) + (named ? sureness::NAMED : 0);
   found.word = WaitWord::MUTEX;
   found.what = "parking_lot mutex";
@@ -59,16 +84,24 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
     // Without names: a mutex is one byte of value 1 (locked) with 2 (parked); an rwlock's word has a writer
     // or readers above.
     const auto state = blocked.snapshot.memory.read<std::uint64_t>(*key);
-    if (state && (*state & 0xf8) != 0 && (*state & 0xff) != 3) {
-      found.word = WaitWord::RWLOCK_WRITE;
+    if (waits_for_readers || (state && (*state & 0xf8) != 0 && (*state & 0xff) != 3)) {
+      found.word =
+          !waits_for_readers && wants_to_read(futex) ? WaitWord::RWLOCK_READ : WaitWord::RWLOCK_WRITE;
       found.what = "parking_lot rwlock";
     }
   }
   return found;
 }
 
-void inspect(const ObjectView&, Resource& resource) {
+void inspect(const ObjectView& object, Resource& resource) {
   resource.is_held_by_threads = resource.word != WaitWord::CONDITION;
+  if (resource.what != "parking_lot rwlock") return;
+  const auto state = object.window.u64(0);
+  const std::uint64_t readers = state.value_or(0) >> READER_SHIFT;
+  if (readers == 0 || readers >= (1u << 22)) return;
+  resource.detail = std::to_string(readers) + (readers == 1 ? " reader holds it" : " readers hold it");
+  resource.reader_count = static_cast<std::uint32_t>(readers);
+  resource.all_must_release = true;
 }
 
 }  // namespace
