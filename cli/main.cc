@@ -36,11 +36,22 @@ int run(std::vector<std::string> words) {
   return invocation.command->run(invocation.options);
 }
 
+// Cores and modules are read through mappings; a file that somebody cuts short meanwhile (a full disk's
+// clean-up, a copy that starts anew) makes the kernel send this. Only async-signal-safe calls here.
+void end_on_lost_file(int) {
+  static constexpr char message[] =
+      "standstill: a file was cut short while it was read (the core, or a module's file); copy it and try "
+      "again\n";
+  [[maybe_unused]] const ssize_t ignored = write(STDERR_FILENO, message, sizeof(message) - 1);
+  _exit(EXIT_NOT_DONE);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that has seen enough is not an error: write() tells us
   std::signal(SIGINT, [](int) { _exit(EXIT_INTERRUPTED); });
+  std::signal(SIGBUS, end_on_lost_file);
   try {
     return run({argv + 1, argv + argc});
   } catch (const std::exception&

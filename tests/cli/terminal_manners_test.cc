@@ -23,9 +23,7 @@ ProgramResult on_terminal(std::vector<std::string> words, const RunOptions& opti
 }
 
 // A bare root without /dev/pts has no terminals to give.
-bool has_terminals() {
-  return run_program({"python3", "-c", "import os; os.openpty()"}).exit_status == 0;
-}
+bool has_terminals() { return run_program({"python3", "-c", "import os; os.openpty()"}).exit_status == 0; }
 
 const RunOptions WITH_COLOR = {.environment = {{"TERM", "xterm"}, {"NO_COLOR", ""}}};
 
@@ -88,6 +86,22 @@ print(run.wait())
   CHECK(result.out == "130\n");
   CHECK_FALSE(std::filesystem::exists(folder.file("out.txt")));
   CHECK(result.error == "");
+}
+
+TEST_CASE("A file cut short under its mapping ends the program with one line") {
+  // The kernel sends SIGBUS for a page that the file no longer has; here the test does, while the program is
+  // at work.
+  const ProgramResult result = run_program({"python3", "-c", R"(
+import signal, subprocess, sys
+run = subprocess.Popen([sys.argv[1], "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=False)
+run.stdin.write(open(sys.argv[2], "rb").read(4 << 20))
+run.stdin.flush()
+run.send_signal(signal.SIGBUS)
+lines = run.stderr.read().splitlines()
+print(run.wait(), len(lines), b"cut short" in lines[0])
+)",
+                                            STANDSTILL, hung_core()});
+  CHECK(result.out == "1 1 True\n");
 }
 
 TEST_CASE(
