@@ -51,6 +51,11 @@ class MemoryView {
   // Fills `out` completely, across pieces where needed; false when any byte is missing.
   bool copy(Address address, std::span<std::uint8_t> out) const;
 
+  // The same, for a page that little else will be read of: cheaper for one look, dearer for many.
+  bool copy_once(Address address, std::span<std::uint8_t> out) const {
+    return copy_unmapped(address, out) == out.size() || copy(address, out);
+  }
+
   // A value as it lies in the target's memory (little-endian, no alignment needed).
   template <class T>
   std::optional<T> read(Address address) const {

@@ -1,6 +1,9 @@
 #include "waits/thread_directory.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
+#include <span>
 
 namespace standstill {
 namespace {
@@ -15,6 +18,31 @@ constexpr std::uint64_t GLIBC_SELF = 16, GLIBC_TID = 720;
 //   +48   tid
 constexpr std::uint64_t MUSL_TID = 48;
 
+// What we look at of one thread's block. Each lies on pages of its own, so they are copied and not mapped.
+class ControlBlock {
+ public:
+  ControlBlock(const MemoryView& memory, Address block) {
+    const std::span<std::uint8_t> all(bytes_);
+    // musl's block is shorter, and may end its mapping.
+    if (!memory.copy_once(block, all) && !memory.copy_once(block, all.first(MUSL_TID + 4))) bytes_.fill(0);
+  }
+
+  // Zero where the dump lacks the bytes, which is neither an address nor a thread id.
+  std::uint64_t word(std::size_t offset) const {
+    std::uint64_t value = 0;
+    std::memcpy(&value, bytes_.data() + offset, sizeof value);
+    return value;
+  }
+  std::uint32_t number(std::size_t offset) const {
+    std::uint32_t value = 0;
+    std::memcpy(&value, bytes_.data() + offset, sizeof value);
+    return value;
+  }
+
+ private:
+  std::array<std::uint8_t, GLIBC_TID + 4> bytes_{};
+};
+
 }  // namespace
 
 ThreadDirectory::ThreadDirectory(const Snapshot& snapshot)
@@ -26,14 +54,11 @@ ThreadDirectory::ThreadDirectory(const Snapshot& snapshot)
     const Address block(threads[i].registers.thread_pointer);
     if (!block) continue;
     by_control_block_.emplace_back(block, i);
-    if (snapshot.memory.read_address(block) != block) continue;
-    if (snapshot.memory.read_address(block + GLIBC_SELF) == block) {
-      ++glibc;
-      inner[i] = snapshot.memory.read<std::uint32_t>(block + GLIBC_TID).value_or(0);
-    } else {
-      ++musl;
-      inner[i] = snapshot.memory.read<std::uint32_t>(block + MUSL_TID).value_or(0);
-    }
+    const ControlBlock content(snapshot.memory, block);
+    if (content.word(0) != block.value()) continue;
+    const bool is_glibc = content.word(GLIBC_SELF) == block.value();
+    ++(is_glibc ? glibc : musl);
+    inner[i] = content.number(is_glibc ? GLIBC_TID : MUSL_TID);
     if (!is_plausible_tid(inner[i])) inner[i] = 0;
     known += inner[i] != 0;
     same += inner[i] == static_cast<std::uint32_t>(threads[i].tid);

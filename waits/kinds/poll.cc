@@ -4,6 +4,7 @@
 #include "waits/wait_kind.h"
 
 #include <array>
+#include <bit>
 
 #include <sys/syscall.h>
 
@@ -16,9 +17,9 @@ std::string list_descriptors(const MemoryView& memory, Address list, std::uint64
   constexpr std::uint64_t SHOWN = 4;
   std::string text;
   for (std::uint64_t i = 0; i < std::min(count, SHOWN); ++i) {
-    const auto descriptor = memory.read<std::int32_t>(list + 8 * i);
-    if (!descriptor) break;
-    text += (i == 0 ? "fd " : ", ") + std::to_string(*descriptor);
+    std::array<std::uint8_t, 4> bytes;
+    if (!memory.copy_once(list + 8 * i, bytes)) break;  // mostly on the thread's stack
+    text += (i == 0 ? "fd " : ", ") + std::to_string(std::bit_cast<std::int32_t>(bytes));
   }
   if (!text.empty() && count > SHOWN) text += " and " + std::to_string(count - SHOWN) + " more";
   return text;
