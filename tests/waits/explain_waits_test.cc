@@ -1,0 +1,182 @@
+// Waits on memory that is made here, field by field, as the C library's sources lay it out: no symbols, no
+// stacks.
+#include "waits/explain_waits.h"
+
+#include "waits/verdict.h"
+
+#include <cstring>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <sys/syscall.h>
+
+using namespace standstill;
+
+namespace {
+
+constexpr std::uint64_t WAIT_PRIVATE = 128, WAIT_BITSET_PRIVATE_REALTIME = 9 | 128 | 256;
+constexpr Address HEAP(0x10000), STACK(0x80000);
+
+// A process of a few threads with one page of heap and one of stack.
+struct Patient {
+  std::vector<std::uint8_t> heap = std::vector<std::uint8_t>(4096), stack = std::vector<std::uint8_t>(4096);
+  Snapshot snapshot;
+
+  Patient() {
+    snapshot.process.pid = 100;
+    snapshot.process.parent_pid = 50;
+  }
+  void put32(std::uint64_t offset, std::uint32_t value) { std::memcpy(&heap[offset], &value, 4); }
+  void put64(std::uint64_t offset, std::uint64_t value) { std::memcpy(&heap[offset], &value, 8); }
+
+  void add_thread(int tid, std::uint64_t word, std::uint64_t operation, std::uint32_t value,
+                  std::uint64_t timeout = 0) {
+    Thread thread;
+    thread.tid = tid;
+    auto& registers = thread.registers.by_dwarf_number;
+    thread.registers.system_call = SYS_futex;
+    registers[Registers::RDI] = word;
+    registers[Registers::RSI] = operation;
+    registers[Registers::RDX] = value;
+    registers[Registers::R10] = timeout;
+    registers[Registers::RSP] = STACK.value();
+    snapshot.threads.push_back(thread);
+  }
+  WaitTable explain() {
+    std::vector<IntervalMap<MemoryView::Piece>::Interval> pieces = {{HEAP, HEAP + heap.size(), {heap}},
+                                                                    {STACK, STACK + stack.size(), {stack}}};
+    snapshot.memory = MemoryView(pieces, {});
+    StackGroup all;
+    for (std::uint32_t i = 0; i < snapshot.threads.size(); ++i) all.members.push_back(i);
+    return explain_waits(snapshot, std::vector<Stack>(snapshot.threads.size()), std::vector{all}, {});
+  }
+};
+
+void put_mutex(Patient& patient, std::uint64_t offset, std::uint32_t lock, std::uint32_t owner,
+               std::uint32_t kind = 0) {
+  patient.put32(offset, lock);
+  patient.put32(offset + 8, owner);
+  patient.put32(offset + 12, 1);
+  patient.put32(offset + 16, kind);
+}
+
+}  // namespace
+
+TEST_CASE("two mutexes whose owners wait for each other are a certain deadlock") {
+  Patient patient;
+  put_mutex(patient, 0x100, 2, 101);
+  put_mutex(patient, 0x140, 2, 102, 1);
+  patient.add_thread(101, 0x10140, WAIT_PRIVATE, 2);
+  patient.add_thread(102, 0x10100, WAIT_PRIVATE, 2);
+  const WaitTable table = patient.explain();
+  CHECK(table.states[0].word == WaitWord::MUTEX);
+  CHECK(table.states[0].what == "recursive mutex");
+  const Verdict verdict = judge_table(table);
+  REQUIRE(verdict.findings.size() == 1);
+  CHECK(verdict.findings[0].kind == FindingKind::DEADLOCK);
+  CHECK(verdict.findings[0].certainty == Certainty::CERTAIN);
+}
+
+TEST_CASE("an owner that has released the mutex makes no deadlock, whatever its waiter's registers say") {
+  Patient patient;
+  put_mutex(patient, 0x100, 0, 0);  // released; the waiter has not run since
+  put_mutex(patient, 0x140, 2, 102);
+  patient.add_thread(101, 0x10140, WAIT_PRIVATE, 2);
+  patient.add_thread(102, 0x10100, WAIT_PRIVATE, 2);
+  const Verdict verdict = judge_table(patient.explain());
+  for (const WaitFinding& finding : verdict.findings) CHECK(finding.kind == FindingKind::ROOT_BLOCKER);
+}
+
+TEST_CASE("a lock in memory that the dump lacks has no holder and says so") {
+  Patient patient;
+  patient.add_thread(101, 0x999000, WAIT_PRIVATE, 2);
+  const WaitTable table = patient.explain();
+  CHECK(table.states[0].word == WaitWord::FUTEX);
+  CHECK(table.states[0].detail.find("not in the dump") != std::string::npos);
+  CHECK(table.resources.at(0).holders.empty());
+}
+
+TEST_CASE("an owner field with rubbish names nobody") {
+  Patient patient;
+  put_mutex(patient, 0x100, 2, 0x12345678);
+  patient.add_thread(101, 0x10100, WAIT_PRIVATE, 2);
+  patient.snapshot.threads.emplace_back().tid = 102;  // runs, so that somebody is left
+  const WaitTable table = patient.explain();
+  for (const Resource& resource : table.resources) CHECK(resource.holders.empty());
+  CHECK(judge_table(table).findings.empty());
+}
+
+TEST_CASE("an owner that is gone orphans the mutex, one older than the process is the parent's") {
+  Patient patient;
+  put_mutex(patient, 0x100, 2, 150);
+  put_mutex(patient, 0x140, 2, 60);
+  patient.add_thread(101, 0x10100, WAIT_PRIVATE, 2);
+  patient.add_thread(102, 0x10140, WAIT_PRIVATE, 2);
+  const Verdict verdict = judge_table(patient.explain());
+  REQUIRE(verdict.findings.size() == 2);
+  CHECK(verdict.findings[0].kind == FindingKind::ORPHANED_LOCK);
+  CHECK(verdict.findings[1].kind == FindingKind::FORK_CHILD_LOCK);
+}
+
+TEST_CASE("a condition variable is found in both of glibc's layouts, its mutex by the record on the stack") {
+  const bool is_new = GENERATE(false, true);
+  Patient patient;
+  const std::uint64_t condition = 0x200, mutex = 0x300;
+  patient.put64(condition, 7 << 1);      // __wseq
+  patient.put64(condition + 8, 3 << 1);  // __g1_start
+  patient.put32(condition + (is_new ? 28 : 36), 1 << 3);
+  put_mutex(patient, mutex, 0, 0);
+  const std::uint64_t record[] = {12, 0x10000 + condition, 0x10000 + mutex, 0};
+  std::memcpy(&patient.stack[64], record, sizeof record);
+  patient.add_thread(101, 0x10000 + condition + (is_new ? 32 : 40), WAIT_BITSET_PRIVATE_REALTIME, 0);
+  const WaitTable table = patient.explain();
+  CHECK(table.states[0].word == WaitWord::CONDITION);
+  CHECK(table.resources.at(table.states[0].resource.value()).address == Address(0x10000 + condition));
+  CHECK(table.resources.at(table.states[0].condition_mutex.value()).address == Address(0x10000 + mutex));
+}
+
+TEST_CASE("a writer names itself in an rwlock, readers are counted") {
+  Patient patient;
+  patient.put32(0x100, 0xb);  // a reader queues behind the writer
+  patient.put32(0x108, 3);
+  patient.put32(0x118, 102);
+  patient.add_thread(101, 0x10108, WAIT_BITSET_PRIVATE_REALTIME, 3);
+  patient.put32(0x200, 0x12);  // two readers hold it, a writer waits
+  patient.put32(0x208, 2);
+  patient.add_thread(102, 0x10208, WAIT_BITSET_PRIVATE_REALTIME, 2);
+  const WaitTable table = patient.explain();
+  CHECK(table.states[0].word == WaitWord::RWLOCK_READ);
+  CHECK(table.resources.at(0).holders.at(0).thread == 1);
+  CHECK(table.states[1].word == WaitWord::RWLOCK_WRITE);
+  CHECK(table.resources.at(1).reader_count == 2);
+}
+
+TEST_CASE("a barrier tells how many have arrived, a semaphore that somebody waits") {
+  Patient patient;
+  patient.put32(0x100, 2);
+  patient.put32(0x108, 3);
+  patient.add_thread(101, 0x10104, WAIT_PRIVATE, 0);
+  patient.put32(0x204, 1);
+  patient.add_thread(102, 0x10200, WAIT_BITSET_PRIVATE_REALTIME, 0);
+  const WaitTable table = patient.explain();
+  CHECK(table.states[0].word == WaitWord::BARRIER);
+  CHECK(table.resources.at(0).detail == "2 of 3 arrived");
+  CHECK(table.states[1].word == WaitWord::SEMAPHORE);
+}
+
+TEST_CASE("a cycle that a near deadline will break is no deadlock, one that lasts for an hour may be") {
+  Patient patient;
+  const std::uint64_t seconds = 1'700'000'010;
+  patient.put64(0x800, seconds);
+  put_mutex(patient, 0x100, 2, 101);
+  put_mutex(patient, 0x140, 2, 102);
+  patient.add_thread(101, 0x10140, WAIT_BITSET_PRIVATE_REALTIME, 2, 0x10800);
+  patient.add_thread(102, 0x10100, WAIT_PRIVATE, 2);
+  const WaitTable table = patient.explain();
+  for (const WaitFinding& finding : judge_table(table, seconds - 5.0).findings)
+    CHECK(finding.kind == FindingKind::ROOT_BLOCKER);
+  const Verdict late = judge_table(table, seconds - 3600.0);
+  REQUIRE(late.findings.size() == 1);
+  CHECK(late.findings[0].kind == FindingKind::DEADLOCK);
+  CHECK(late.findings[0].certainty == Certainty::POSSIBLE);
+}
