@@ -32,21 +32,29 @@ Window::Window(const MemoryView& memory, Address center) {
     size_ = static_cast<std::int64_t>(below) + REACH;
     return;
   }
-  // At the edge of a mapping: what lies from the center on, without what lies before.
-  const Bytes rest = clipped(memory.bytes_at(center), 0, REACH);
-  if (!rest.empty()) std::memcpy(bytes_.data(), rest.data(), rest.size());
-  first_ = 0;
-  size_ = static_cast<std::int64_t>(rest.size());
-  // An object that starts its mapping, or ends it: take as much before the center as there is.
-  for (std::uint64_t step = 8; step <= below; step += 8) {
-    const Bytes before = memory.bytes_at(center - step);
-    if (before.size() < step) break;
-    if (before.size() >= step + rest.size()) {
-      std::memcpy(bytes_.data(), before.data(), step + rest.size());
-      first_ = -static_cast<std::int64_t>(step);
-      size_ = static_cast<std::int64_t>(step + rest.size());
-    }
+  // The object lies across pieces of the dump, or at the edge of what there is: word by word from the center
+  // outwards.
+  const auto word_at = [&](std::int64_t offset) {
+    return memory.read<std::uint32_t>(center + static_cast<std::uint64_t>(offset));
+  };
+  std::int64_t end = 0;
+  while (end < REACH) {
+    const auto word = word_at(end);
+    if (!word) break;
+    std::memcpy(&bytes_[static_cast<std::size_t>(REACH + end)], &*word, sizeof *word);
+    end += 4;
   }
+  std::int64_t start = 0;
+  while (end > 0 && -start + 4 <= static_cast<std::int64_t>(below)) {
+    const auto word = word_at(start - 4);
+    if (!word) break;
+    start -= 4;
+    std::memcpy(&bytes_[static_cast<std::size_t>(REACH + start)], &*word, sizeof *word);
+  }
+  std::memmove(bytes_.data(), &bytes_[static_cast<std::size_t>(REACH + start)],
+               static_cast<std::size_t>(end - start));
+  first_ = start;
+  size_ = end - start;
 }
 
 int effective_system_call(const Snapshot& snapshot, const Thread& thread) {

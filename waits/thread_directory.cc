@@ -18,6 +18,8 @@ constexpr std::uint64_t GLIBC_SELF = 16, GLIBC_TID = 720;
 //   +48   tid
 constexpr std::uint64_t MUSL_TID = 48;
 
+constexpr std::size_t SAMPLE = 16;
+
 // What we look at of one thread's block. Each lies on pages of its own, so they are copied and not mapped.
 class ControlBlock {
  public:
@@ -48,21 +50,31 @@ class ControlBlock {
 ThreadDirectory::ThreadDirectory(const Snapshot& snapshot)
     : pid_(snapshot.process.pid), parent_pid_(snapshot.process.parent_pid) {
   const std::vector<Thread>& threads = snapshot.threads;
+  for (ThreadIndex i = 0; i < threads.size(); ++i)
+    if (const Address block(threads[i].registers.thread_pointer); block)
+      by_control_block_.emplace_back(block, i);
+  std::sort(by_control_block_.begin(), by_control_block_.end());
+
   std::vector<std::uint32_t> inner(threads.size(), 0);
   std::size_t same = 0, known = 0, glibc = 0, musl = 0;
-  for (ThreadIndex i = 0; i < threads.size(); ++i) {
+  const auto look = [&](ThreadIndex i) {
     const Address block(threads[i].registers.thread_pointer);
-    if (!block) continue;
-    by_control_block_.emplace_back(block, i);
+    if (!block) return;
     const ControlBlock content(snapshot.memory, block);
-    if (content.word(0) != block.value()) continue;
+    if (content.word(0) != block.value()) return;
     const bool is_glibc = content.word(GLIBC_SELF) == block.value();
     ++(is_glibc ? glibc : musl);
     inner[i] = content.number(is_glibc ? GLIBC_TID : MUSL_TID);
     if (!is_plausible_tid(inner[i])) inner[i] = 0;
     known += inner[i] != 0;
     same += inner[i] == static_cast<std::uint32_t>(threads[i].tid);
-  }
+  };
+  // A few tell which library and which numbering it is. All are looked at only where the numberings differ:
+  // each block lies in a page of its own.
+  const auto sample = static_cast<ThreadIndex>(std::min<std::size_t>(threads.size(), SAMPLE));
+  for (ThreadIndex i = 0; i < sample; ++i) look(i);
+  if (same == 0 && known > 0)
+    for (ThreadIndex i = sample; i < threads.size(); ++i) look(i);
   if (glibc + musl > 0) c_library_ = glibc >= musl ? CLibrary::GLIBC : CLibrary::MUSL;
   // The numbers in memory win only when they are another numbering altogether: a single thread that differs
   // is a damaged block, or a layout we do not know.
@@ -72,7 +84,6 @@ ThreadDirectory::ThreadDirectory(const Snapshot& snapshot)
     if (other_numbering && threads[i].tid == pid_) pid_ = static_cast<int>(inner[i]);
   }
   std::sort(by_tid_.begin(), by_tid_.end());
-  std::sort(by_control_block_.begin(), by_control_block_.end());
 }
 
 std::optional<ThreadIndex> ThreadDirectory::by_tid(std::uint64_t tid) const {

@@ -15,6 +15,7 @@ using namespace standstill;
 namespace {
 
 constexpr std::uint64_t WAIT_PRIVATE = 128, WAIT_BITSET_PRIVATE_REALTIME = 9 | 128 | 256;
+constexpr std::uint64_t SPLIT = 0x108;  // where the heap of the dump falls into two pieces
 constexpr Address HEAP(0x10000), STACK(0x80000);
 
 // A process of a few threads with one page of heap and one of stack.
@@ -43,8 +44,12 @@ struct Patient {
     snapshot.threads.push_back(thread);
   }
   WaitTable explain() {
-    std::vector<IntervalMap<MemoryView::Piece>::Interval> pieces = {{HEAP, HEAP + heap.size(), {heap}},
-                                                                    {STACK, STACK + stack.size(), {stack}}};
+    const Bytes all_heap(heap);
+    // In two pieces, as a dump has them where protections differ.
+    std::vector<IntervalMap<MemoryView::Piece>::Interval> pieces = {
+        {HEAP, HEAP + SPLIT, {all_heap.first(SPLIT)}},
+        {HEAP + SPLIT, HEAP + heap.size(), {all_heap.subspan(SPLIT)}},
+        {STACK, STACK + stack.size(), {stack}}};
     snapshot.memory = MemoryView(pieces, {});
     StackGroup all;
     for (std::uint32_t i = 0; i < snapshot.threads.size(); ++i) all.members.push_back(i);
