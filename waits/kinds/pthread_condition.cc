@@ -16,6 +16,9 @@
 #include "waits/kinds/pthread_mutex.h"
 #include "waits/wait_kind.h"
 
+#include <array>
+#include <span>
+
 namespace standstill {
 namespace {
 
@@ -39,7 +42,13 @@ bool is_condition_at(const Window& window, std::int64_t back, const Layout& layo
 }
 
 std::optional<Address> mutex_beside(const BlockedThread& blocked, Address condition) {
-  const Bytes bytes = live_stack(blocked.snapshot, blocked.thread, blocked.stack, STACK_REACH);
+  Bytes bytes = live_stack(blocked.snapshot, blocked.thread, blocked.stack, STACK_REACH);
+  std::array<std::uint8_t, STACK_REACH>
+      copy;  // ten thousand waiters have ten thousand stacks: none is worth mapping
+  const auto wanted = std::span(copy).first(bytes.size());
+  if (blocked.snapshot.memory.copy_unmapped(blocked.thread.registers.stack_pointer(), wanted) ==
+      wanted.size())
+    bytes = wanted;
   for (std::uint64_t offset = 0; offset + 16 <= bytes.size(); offset += 8) {
     std::uint64_t pair[2];
     std::memcpy(pair, bytes.data() + offset, sizeof pair);
