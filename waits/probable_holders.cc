@@ -156,8 +156,8 @@ class HolderSearch {
       if (sighting.lock != lock || sighting.frame < first || sighting.frame < beyond) continue;
       if (sighting.strength == Strength::MENTION) continue;
       if (waits_for_it && !state.in_signal_handler && state.word != WaitWord::ONCE &&
-          sighting.strength < Strength::INLINED)
-        continue;
+          sighting.strength < Strength::RELEASED)
+        continue;  // a program's own lock functions pass the address on, too: only a name tells unlocking
       if (best == nullptr || is_better(sighting, *best)) best = &sighting;
     }
     if (best != nullptr) suspects_[lock].push_back({thread, *best, state.word == WaitWord::JOIN});

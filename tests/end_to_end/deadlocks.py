@@ -114,10 +114,12 @@ healthy_pools spawning
 healthy_pools parent
 healthy_plain contended
 healthy_plain queue
+healthy_plain wrapped
 healthy_plain_musl contended
 healthy_plain_musl ordered
 healthy_plain_musl readers
 healthy_plain_musl queue
+healthy_plain_musl wrapped
 healthy_rust contended
 healthy_rust ordered
 healthy_rust readers
