@@ -68,6 +68,8 @@ void set_wait(TaskRecord& task, const WaitState& state, const Findings& findings
 
 // The gravest finding leads; where there is none, the stacks tell what there is to tell.
 std::string headline_of(const Findings& findings, const WaitTable& table, const Verdict& verdict) {
+  // A core that lost its threads says nothing about them.
+  if (findings.tasks.empty()) return headline_of_stacks(findings);
   if (findings.findings.empty()) return describe_quiet(table, verdict) + " " + headline_of_stacks(findings);
   const FindingRecord& first = findings.findings.front();
   if (first.confidence == "CERTAIN") return first.title;
