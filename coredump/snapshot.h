@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/interval_map.h"
+#include "coredump/live_facts.h"
 #include "coredump/memory_view.h"
 #include "coredump/module.h"
 #include "coredump/thread.h"
@@ -65,6 +66,7 @@ struct Snapshot {
   IntervalMap<std::uint32_t> ranges;
   MemoryView memory;
   Completeness completeness;
+  std::optional<ProcessFacts> facts;  // as Thread::facts
   std::vector<Note> notes;
 
   std::optional<std::uint64_t> auxiliary(std::uint64_t type) const;
