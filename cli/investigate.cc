@@ -38,14 +38,15 @@ Result<Findings> investigate(const Options& options) {
   if (options.tasks == "goroutines")
     return failure("this version reads no goroutines yet", "see the threads with: --tasks threads");
   Progress progress(options.quiet);
+  const Result<Snapshot> snapshot = take_picture(options, progress);
+  if (!snapshot) return std::unexpected(snapshot.error());
+  return examine(*snapshot, options, progress);
+}
 
-  // The picture of the process; from here on nothing is read from it anew.
-  Result<Snapshot> snapshot = take_picture(options, progress);
-  if (!snapshot) return std::unexpected(std::move(snapshot).error());
-
+Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progress& progress) {
   // Stacks by raw addresses, equal ones counted once.
-  Symbolizer symbolizer(*snapshot, symbolizer_options(options, progress));
-  UnwoundThreads threads = unwind_threads(*snapshot, symbolizer, {.max_frames = options.max_frames});
+  Symbolizer symbolizer(snapshot, symbolizer_options(options, progress));
+  UnwoundThreads threads = unwind_threads(snapshot, symbolizer, {.max_frames = options.max_frames});
   const std::vector<StackGroup> groups = group_stacks(threads.stacks);
 
   // Names, once for each distinct address; from here on no stack is added.
@@ -54,22 +55,22 @@ Result<Findings> investigate(const Options& options) {
   names.locations = symbolizer.locate(names.addresses);
 
   // Who waits for what, who holds it, and what never ends.
-  WaitTable waits = explain_waits(*snapshot, threads.stacks, groups, {names.addresses, names.locations});
+  WaitTable waits = explain_waits(snapshot, threads.stacks, groups, {names.addresses, names.locations});
   const Verdict verdict =
-      judge_waits(*snapshot, threads.stacks, groups, symbolizer, waits, time_of_picture(*snapshot));
+      judge_waits(snapshot, threads.stacks, groups, symbolizer, waits, time_of_picture(snapshot));
 
   // What was found, in plain values.
   Findings findings;
-  findings.target = to_target_record(*snapshot);
-  findings.tasks = to_task_records(*snapshot, threads.stacks);
+  findings.target = to_target_record(snapshot);
+  findings.tasks = to_task_records(snapshot, threads.stacks);
   for (const StackGroup& group : groups) {
     for (const std::uint32_t member : group.members)
       findings.tasks.at(member).group = static_cast<std::uint32_t>(findings.groups.size());
-    findings.groups.push_back(to_group_record(group, names, *snapshot));
+    findings.groups.push_back(to_group_record(group, names, snapshot));
   }
   add_wait_records(findings, symbolizer, waits, verdict);
-  findings.modules = to_module_records(*snapshot, symbolizer, names, options.inspect_all_modules);
-  append(findings.notes, std::move(snapshot->notes));
+  findings.modules = to_module_records(snapshot, symbolizer, names, options.inspect_all_modules);
+  append(findings.notes, snapshot.notes);
   append(findings.notes, std::move(threads.notes));
   append(findings.notes, symbolizer.notes());
   return findings;

@@ -3,10 +3,15 @@
 
 #include "base/error.h"
 #include "cli/options.h"
+#include "cli/progress.h"
+#include "coredump/snapshot.h"
 #include "reports/findings.h"
 
 namespace standstill {
 
 Result<Findings> investigate(const Options& options);
+
+// The same from a picture that was taken already.
+Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progress& progress);
 
 }  // namespace standstill
