@@ -14,6 +14,21 @@ bool MemoryView::copy(Address address, std::span<std::uint8_t> out) const {
   return true;
 }
 
+Bytes MemoryView::bytes_in(Address address, std::uint64_t size, std::vector<std::uint8_t>& scratch) const {
+  Bytes bytes = clipped(bytes_at(address), 0, size);
+  if (bytes.empty() || bytes.size() == size) return bytes;
+  Bytes next = clipped(bytes_at(address + bytes.size()), 0, size - bytes.size());
+  if (next.empty()) return bytes;
+  // Room is made for what is there, never for what was asked for: sizes come from damaged memory too.
+  scratch.assign(bytes.begin(), bytes.end());
+  while (!next.empty()) {
+    scratch.insert(scratch.end(), next.begin(), next.end());
+    if (scratch.size() == size) break;
+    next = clipped(bytes_at(address + scratch.size()), 0, size - scratch.size());
+  }
+  return scratch;
+}
+
 std::size_t MemoryView::copy_unmapped(Address address, std::span<std::uint8_t> out) const {
   const auto* piece = pieces_.find(address);
   if (dump_ == nullptr || piece == nullptr || piece->value.source != Source::DUMP) return 0;

@@ -1,12 +1,13 @@
 // The target's memory: pieces of bytes at addresses, from the dump itself, or from a module's file where the
-// dump left unmodified pages out. One index with binary search, built once; reads never copy unless they
-// cross pieces.
+// dump left unmodified pages out; and for a live process, where no piece lies, its own memory read page by
+// page when asked for. One index with binary search, built once; reads never copy unless they cross pieces.
 #pragma once
 
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/interval_map.h"
 #include "base/mapped_file.h"
+#include "coredump/lazy_memory.h"
 
 #include <cstring>
 #include <memory>
@@ -31,17 +32,35 @@ class MemoryView {
 
   MemoryView() = default;
   // `owners` keeps alive what the pieces borrow from, `dump` too, the file that DUMP pieces lie in (null: not
-  // in a file). Pieces must not overlap.
+  // in a file). Pieces must not overlap. `lazy` (may be null) is asked where no piece holds an address.
   MemoryView(std::vector<IntervalMap<Piece>::Interval> pieces,
              std::vector<std::shared_ptr<const void>> owners,
-             std::shared_ptr<const MappedFile> dump = nullptr)
-      : pieces_(std::move(pieces)), owners_(std::move(owners)), dump_(std::move(dump)) {}
+             std::shared_ptr<const MappedFile> dump = nullptr,
+             std::shared_ptr<const LazyMemory> lazy = nullptr)
+      : pieces_(std::move(pieces)),
+        owners_(std::move(owners)),
+        dump_(std::move(dump)),
+        lazy_(std::move(lazy)) {}
 
-  // All bytes from `address` to the end of the piece that holds it; empty when that address cannot be read.
+  // Bytes from `address` to the end of what lies together here: the end of a piece of the dump, or a few KiB
+  // of a live process. Empty when that address cannot be read. To read a range, use copy(), bytes_in() or a
+  // loop.
   Bytes bytes_at(Address address) const {
     const auto* found = pieces_.find(address);
-    return found == nullptr ? Bytes{} : found->value.bytes.subspan(address - found->start);
+    if (found != nullptr) return found->value.bytes.subspan(address - found->start);
+    return lazy_ == nullptr ? Bytes{} : lazy_->bytes_at(address);
   }
+
+  // The run of bytes around `address`: the whole piece, or what was read of a live process in one go.
+  MemoryRun run_at(Address address) const {
+    const auto* found = pieces_.find(address);
+    if (found != nullptr) return {found->start, found->value.bytes};
+    return lazy_ == nullptr ? MemoryRun{} : lazy_->run_at(address);
+  }
+
+  // The bytes of [address, address + size) in one span, as far as they can be read without a gap: borrowed
+  // where they lie together, else gathered in `scratch`, which must live as long as the answer is used.
+  Bytes bytes_in(Address address, std::uint64_t size, std::vector<std::uint8_t>& scratch) const;
 
   // Copies a beginning of bytes_at(address), as far as `out` reaches, where that is cheaper than touching
   // them: for a page or two of which little else will be read. Returns the number of bytes copied; 0 where
@@ -77,12 +96,16 @@ class MemoryView {
   // The text up to a NUL or `limit` bytes; nothing when the first byte cannot be read.
   std::optional<std::string> read_c_string(Address address, std::size_t limit = 4096) const;
 
+  // What the dump and the modules' files hold. Of a live process this is next to nothing: ask bytes_at()
+  // whether an address can be read, and Snapshot::ranges which range it lies in.
   const IntervalMap<Piece>& pieces() const { return pieces_; }
+  const LazyMemory* lazy() const { return lazy_.get(); }
 
  private:
   IntervalMap<Piece> pieces_;
   std::vector<std::shared_ptr<const void>> owners_;
   std::shared_ptr<const MappedFile> dump_;
+  std::shared_ptr<const LazyMemory> lazy_;
 };
 
 }  // namespace standstill

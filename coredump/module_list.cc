@@ -130,7 +130,8 @@ void add_vdso(const MemoryView& memory, const CoreNotes& core, std::vector<Found
   FoundModule found = make_module("[vdso]");
   set_mapped(found, std::move(*elf));
   constexpr std::uint64_t largest = 1 << 20;
-  const Bytes bytes = clipped(memory.bytes_at(Address(*start)), 0, largest);
+  std::vector<std::uint8_t> scratch;
+  const Bytes bytes = memory.bytes_in(Address(*start), largest, scratch);
   auto image = ElfImage::parse(MappedFile::from_memory({bytes.begin(), bytes.end()}, "[vdso]"));
   if (image) {
     found.module.image = std::move(*image);

@@ -177,10 +177,11 @@ class Guesser {
     if (!candidate || candidate->evidence == Evidence::PROVEN) return candidate;
     // The chain ends with zero, goes up, or goes over to another stack, as where Go's scheduler was entered
     // from a goroutine.
-    const auto& pieces = tools_.snapshot.memory.pieces();
-    const bool is_chained =
-        *saved == 0 || *saved > frame.value() ||
-        (pieces.find(Address(*saved)) != nullptr && pieces.find(Address(*saved)) != pieces.find(frame));
+    const Snapshot& snapshot = tools_.snapshot;
+    const Address above(*saved);
+    const bool is_chained = *saved == 0 || above > frame ||
+                            (snapshot.ranges.find(above) != snapshot.ranges.find(frame) &&
+                             !snapshot.memory.bytes_at(above).empty());
     return is_chained ? candidate : std::nullopt;
   }
 

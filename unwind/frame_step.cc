@@ -58,9 +58,9 @@ Step step_over_signal(const FrameRegisters& registers, StackWindow& window) {
 
 std::optional<std::uint64_t> StackWindow::read_elsewhere(Address address) {
   if (copy_around(address)) return read(address);
-  if (const auto* piece = memory_.pieces().find(address)) {
-    start_ = piece->start;
-    bytes_ = piece->value.bytes;
+  if (const MemoryRun run = memory_.run_at(address); !run.bytes.empty()) {
+    start_ = run.start;
+    bytes_ = run.bytes;
   }
   return memory_.read<std::uint64_t>(address);
 }

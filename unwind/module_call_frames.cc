@@ -21,19 +21,9 @@ namespace {
 // More than any file has; a longer one in memory is a damaged header.
 constexpr std::uint64_t LOADED_FRAMES_LIMIT = std::uint64_t{256} << 20;
 
-// `size` bytes of memory or as many as can be read in one go: borrowed where they lie in one piece, else
-// gathered.
 Bytes loaded_bytes(const MemoryView& memory, Address address, std::uint64_t size,
                    std::vector<std::uint8_t>& gathered) {
-  size = std::min(size, LOADED_FRAMES_LIMIT);
-  const Bytes whole = clipped(memory.bytes_at(address), 0, size);
-  if (whole.size() == size) return whole;
-  while (gathered.size() < size) {
-    const Bytes piece = clipped(memory.bytes_at(address + gathered.size()), 0, size - gathered.size());
-    if (piece.empty()) break;
-    gathered.insert(gathered.end(), piece.begin(), piece.end());
-  }
-  return gathered;
+  return memory.bytes_in(address, std::min(size, LOADED_FRAMES_LIMIT), gathered);
 }
 
 const Elf64_Phdr* find_segment(const std::vector<Elf64_Phdr>& segments, std::uint32_t type) {

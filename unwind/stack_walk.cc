@@ -86,8 +86,8 @@ class Walk {
   // was changed.
   bool may_leap_to(Address cfa) {
     if (++leaps_ > LEAP_LIMIT) return false;
-    const auto& pieces = tools_.snapshot.memory.pieces();
-    return frame_.is_signal_frame || pieces.find(cfa) != pieces.find(registers_.stack_pointer());
+    const auto& ranges = tools_.snapshot.ranges;
+    return frame_.is_signal_frame || ranges.find(cfa) != ranges.find(registers_.stack_pointer());
   }
 
   const WalkTools& tools_;

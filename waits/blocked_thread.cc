@@ -107,7 +107,8 @@ std::string duration_at(const MemoryView& memory, Address timespec) {
                                           : fmt::format("{:.3f} s", *seconds);
 }
 
-Bytes live_stack(const Snapshot& snapshot, const Thread& thread, const Stack& stack, std::uint64_t limit) {
+Bytes live_stack(const Snapshot& snapshot, const Thread& thread, const Stack& stack, std::uint64_t limit,
+                 std::vector<std::uint8_t>& scratch) {
   const Address start = thread.registers.stack_pointer();
   std::uint64_t size = limit;
   for (auto frame = stack.frames.rbegin(); frame != stack.frames.rend(); ++frame) {
@@ -117,7 +118,7 @@ Bytes live_stack(const Snapshot& snapshot, const Thread& thread, const Stack& st
     if (frame->cfa > start && frame->cfa - start < size) size = frame->cfa - start;
     break;
   }
-  return clipped(snapshot.memory.bytes_at(start), 0, size);
+  return snapshot.memory.bytes_in(start, size, scratch);
 }
 
 }  // namespace standstill

@@ -99,7 +99,8 @@ std::optional<double> seconds_at(const MemoryView& memory, Address timespec);
 // "3.25 s" of a struct timespec in memory; "" where it cannot be read.
 std::string duration_at(const MemoryView& memory, Address timespec);
 // The live part of a thread's stack in the dump: from the stack pointer to the outermost frame known, at most
-// `limit` bytes. Where no frame is known, up to `limit` bytes of the mapping.
-Bytes live_stack(const Snapshot& snapshot, const Thread& thread, const Stack& stack, std::uint64_t limit);
+// `limit` bytes. Where no frame is known, up to `limit` bytes of the mapping. May be gathered in `scratch`.
+Bytes live_stack(const Snapshot& snapshot, const Thread& thread, const Stack& stack, std::uint64_t limit,
+                 std::vector<std::uint8_t>& scratch);
 
 }  // namespace standstill

@@ -79,7 +79,8 @@ FrameFacts FunctionFacts::find(const Frame& frame) {
     facts.has_landing_pad =
         has_landing_pad(snapshot_.memory, module.from_vaddr(entry->exception_table), start, lookup);
   const std::uint64_t size = std::min<std::uint64_t>(entry->end - entry->start, CODE_LIMIT);
-  const Bytes code = clipped(snapshot_.memory.bytes_at(start), 0, size);
+  std::vector<std::uint8_t> scratch;
+  const Bytes code = snapshot_.memory.bytes_in(start, size, scratch);
   find_references(code, start, lookup, facts);
   facts.releases =
       find_release_calls(snapshot_.memory, code, start, continuation(code, start, frame.pc), releasing_);

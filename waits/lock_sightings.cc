@@ -96,7 +96,7 @@ class Search {
     Address start =
         frame == 0 ? registers_.empty() ? end : registers_[0].stack_pointer() : frames_[frame - 1].cfa;
     if (!end || !start || start >= end || end - start > FRAME_LIMIT) return;
-    const Bytes bytes = clipped(snapshot_.memory.bytes_at(start), 0, end - start);
+    const Bytes bytes = snapshot_.memory.bytes_in(start, end - start, scratch_);
     for (std::uint64_t offset = 0; offset + 8 <= bytes.size(); offset += 8) {
       std::uint64_t value = 0;
       std::memcpy(&value, bytes.data() + offset, 8);
@@ -138,6 +138,7 @@ class Search {
   const std::uint32_t first_;
   std::vector<std::uint32_t> releases_something_;  // frames that will unlock what a lost register points to
   std::vector<LockSighting> found_;
+  std::vector<std::uint8_t> scratch_;
 };
 
 }  // namespace

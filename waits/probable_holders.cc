@@ -110,7 +110,8 @@ class HolderSearch {
           (bystanders_[lock].empty() || bystanders_[lock].back() != thread))
         bystanders_[lock].push_back(thread);
     };
-    const Bytes bytes = live_stack(snapshot_, snapshot_.threads[thread], stacks_[thread], STACK_LIMIT);
+    const Bytes bytes =
+        live_stack(snapshot_, snapshot_.threads[thread], stacks_[thread], STACK_LIMIT, scratch_);
     for (std::uint64_t offset = 0; offset + 8 <= bytes.size(); offset += 8) {
       std::uint64_t value = 0;
       std::memcpy(&value, bytes.data() + offset, 8);
@@ -209,6 +210,7 @@ class HolderSearch {
   std::vector<std::vector<Suspect>> suspects_;        // by lock
   std::vector<std::vector<ThreadIndex>> bystanders_;  // by lock: threads with an address near it
   std::unique_ptr<FunctionFacts> facts_;
+  std::vector<std::uint8_t> scratch_;
 };
 
 }  // namespace

@@ -43,7 +43,8 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   found.word = WaitWord::MUTEX;
   found.what = "absl::Mutex";
   found.has_deadline = static_cast<bool>(futex.timeout);
-  const Bytes bytes = live_stack(blocked.snapshot, blocked.thread, blocked.stack, STACK_REACH);
+  std::vector<std::uint8_t> scratch;
+  const Bytes bytes = live_stack(blocked.snapshot, blocked.thread, blocked.stack, STACK_REACH, scratch);
   for (std::uint64_t offset = 0; offset + 8 <= bytes.size(); offset += 8) {
     std::uint64_t word = 0;
     std::memcpy(&word, bytes.data() + offset, 8);

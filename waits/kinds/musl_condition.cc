@@ -26,7 +26,8 @@ Address last_node(const MemoryView& memory, Address node) {
 std::optional<Address> find_condition(const BlockedThread& blocked, Address node) {
   const MemoryView& memory = blocked.snapshot.memory;
   const Address last = last_node(memory, node);
-  const Bytes bytes = live_stack(blocked.snapshot, blocked.thread, blocked.stack, STACK_REACH);
+  std::vector<std::uint8_t> scratch;
+  const Bytes bytes = live_stack(blocked.snapshot, blocked.thread, blocked.stack, STACK_REACH, scratch);
   for (std::uint64_t offset = 0; offset + 8 <= bytes.size(); offset += 8) {
     std::uint64_t word = 0;
     std::memcpy(&word, bytes.data() + offset, 8);

@@ -42,7 +42,8 @@ bool is_condition_at(const Window& window, std::int64_t back, const Layout& layo
 }
 
 std::optional<Address> mutex_beside(const BlockedThread& blocked, Address condition) {
-  Bytes bytes = live_stack(blocked.snapshot, blocked.thread, blocked.stack, STACK_REACH);
+  std::vector<std::uint8_t> scratch;
+  Bytes bytes = live_stack(blocked.snapshot, blocked.thread, blocked.stack, STACK_REACH, scratch);
   std::array<std::uint8_t, STACK_REACH>
       copy;  // ten thousand waiters have ten thousand stacks: none is worth mapping
   const auto wanted = std::span(copy).first(bytes.size());
