@@ -1,11 +1,15 @@
 # A room is a folder of sources that becomes one static library. Rooms name the rooms below them; a test
 # (tests/house/house_test.cc) reads the #include lines and fails when one points upwards.
 
-# standstill_room(NAME [DEPENDS target...]) makes the library standstill_NAME of all NAME/*.cc and of the
-# sources that standstill_table() added to it.
+# standstill_room(NAME [FOLDERS folder...] [DEPENDS target...]) makes the library standstill_NAME of all NAME/*.cc, of
+# NAME/FOLDER/*.cc, and of the sources that standstill_table() added to it.
 function(standstill_room name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPENDS;FOLDERS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${name}/*.cc)
+  foreach(folder IN LISTS ARG_FOLDERS)
+    file(GLOB more CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${name}/${folder}/*.cc)
+    list(APPEND sources ${more})
+  endforeach()
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
   if(NOT sources)
     add_library(standstill_${name} INTERFACE)
