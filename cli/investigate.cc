@@ -1,5 +1,6 @@
 #include "cli/investigate.h"
 
+#include "cli/heap_records.h"
 #include "cli/progress.h"
 #include "cli/records.h"
 #include "cli/target.h"
@@ -70,6 +71,7 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
   }
   add_wait_records(findings, symbolizer, waits, verdict);
   findings.modules = to_module_records(snapshot, symbolizer, names, options.inspect_all_modules);
+  add_heap_records(findings, snapshot, symbolizer, options.heap_detail);
   append(findings.notes, snapshot.notes);
   append(findings.notes, std::move(threads.notes));
   append(findings.notes, symbolizer.notes());

@@ -1,6 +1,8 @@
 // What the user asked for, as parsed from the command line (contract.md, Command line).
 #pragma once
 
+#include "cli/heap_detail.h"
+
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -21,9 +23,10 @@ struct Options {
   bool verbose = false;
   bool use_cache = true;
   std::size_t max_frames = 0;
-  int debug = 1;                     // stacks, heap
+  int debug = 1;                     // stacks; heap: 0 is the summary
   bool as_goroutines = false;        // stacks --debug 2
-  std::string profile;               // pprof
+  std::string profile;               // pprof, heap
+  HeapDetail heap_detail = HeapDetail::NONE;
   bool per_task = false;             // pprof
   bool exit_code = false;            // --exit-code
   bool inspect_all_modules = false;  // info: also those that stand in no stack

@@ -179,6 +179,16 @@ GroupRecord to_group_record(const StackGroup& group, const NamedAddresses& names
   return record;
 }
 
+std::vector<FrameRecord> to_frame_records(Address return_address, const Location& location,
+                                          const Snapshot& snapshot) {
+  Frame frame;
+  frame.pc = return_address;
+  std::vector<FrameRecord> records;
+  append_frame_records(records, frame, location, snapshot);
+  for (FrameRecord& record : records) record.found_by.clear();  // nobody unwound it
+  return records;
+}
+
 std::vector<ModuleRecord> to_module_records(const Snapshot& snapshot, const Symbolizer& symbolizer,
                                             const NamedAddresses& names, bool inspect_all) {
   std::vector<ModuleRecord> records(snapshot.modules.size());

@@ -33,6 +33,11 @@ struct NamedAddresses {
 
 GroupRecord to_group_record(const StackGroup& group, const NamedAddresses& names, const Snapshot& snapshot);
 
+// What stands at a return address that the target itself wrote down (an allocator, a profiler): its frame,
+// after those of the functions that were inlined there. Never empty.
+std::vector<FrameRecord> to_frame_records(Address return_address, const Location& location,
+                                          const Snapshot& snapshot);
+
 // One for each module. Debug files are looked for only where a module stands in a stack, unless
 // `inspect_all`.
 std::vector<ModuleRecord> to_module_records(const Snapshot& snapshot, const Symbolizer& symbolizer,

@@ -41,7 +41,9 @@ int investigate_and_print(const Options& options, Contents contents, const Print
                              .width = terminal_width(output->descriptor()),
                              .max_groups = 0};
   if (contents != Contents::TEXT_WITH_NOTES) print_notes(*findings, options);
-  const Result<void> written = output->write(print(*findings, render));
+  const Result<std::string> answer = print(*findings, render);
+  if (!answer) return give_up(answer.error());
+  const Result<void> written = output->write(*answer);
   if (!written) return give_up(written.error());
   return options.exit_code && has_deadlock(*findings) ? EXIT_DEADLOCK_FOUND : EXIT_DONE;
 }

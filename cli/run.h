@@ -1,6 +1,7 @@
 // What every command that looks at a process does around its own part: open the output, investigate, print.
 #pragma once
 
+#include "base/error.h"
 #include "cli/options.h"
 #include "reports/findings.h"
 #include "reports/format.h"
@@ -10,8 +11,9 @@
 
 namespace standstill {
 
-// Colour, width as they suit where the answer goes.
-using Printer = std::function<std::string(const Findings&, const RenderOptions&)>;
+// Colour, width as they suit where the answer goes. An error where the findings hold nothing of what was
+// asked for.
+using Printer = std::function<Result<std::string>(const Findings&, const RenderOptions&)>;
 
 enum class Contents {
   TEXT_WITH_NOTES,  // says itself what could not be seen

@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "base/error.h"
+#include "reports/heap_record.h"
 
 #include <cstdint>
 #include <map>
@@ -146,6 +147,7 @@ struct Findings {
   std::vector<GroupRecord> groups;  // largest first
   std::vector<ResourceRecord> resources;
   std::vector<ModuleRecord> modules;
+  std::vector<HeapRecord> heaps;  // the largest first
   std::vector<Note> notes;
 };
 

@@ -1,9 +1,11 @@
 #include "reports/json.h"
 
+#include "reports/heap_order.h"
 #include "reports/printable.h"
 #include "reports/report.pb.h"
 #include "reports/version.h"
 
+#include <algorithm>
 #include <cassert>
 #include <limits>
 #include <memory>
@@ -16,6 +18,8 @@
 namespace standstill {
 
 namespace {
+
+constexpr std::size_t SAMPLES_IN_JSON = 200;  // of a table; all of them are in the profile of `pprof`
 
 // A field is set only where its value is known: with explicit presence, protobuf prints every field that was
 // set.
@@ -156,6 +160,95 @@ void fill(report::Note& out, const Note& note) {
   put(note.where, [&](auto v) { out.set_where(v); });
 }
 
+void fill(report::Heap::Arena& out, const HeapArenaRecord& arena) {
+  put(arena.name, [&](auto v) { out.set_name(v); });
+  put_address(arena.address, [&](auto v) { out.set_address(v); });
+  out.set_system_bytes(arena.system_bytes);
+  out.set_used_bytes(arena.used_bytes);
+  out.set_free_bytes(arena.free_bytes);
+  out.set_chunks_used(arena.used_blocks);
+  out.set_chunks_free(arena.free_blocks);
+  if (arena.cached_bytes != 0) out.set_cached_bytes(arena.cached_bytes);
+  if (arena.top_bytes != 0) out.set_top_bytes(arena.top_bytes);
+  if (arena.is_locked) out.set_locked(true);
+  if (arena.is_partial) out.set_partial(true);
+  for (const HeapFreeListRecord& list : arena.free_lists) {
+    report::Heap::FreeList& entry = *out.add_free_lists();
+    put(list.kind, [&](auto v) { entry.set_kind(v); });
+    entry.set_from(list.from);
+    entry.set_to(list.to);
+    entry.set_blocks(list.blocks);
+    entry.set_bytes(list.bytes);
+  }
+}
+
+void fill(report::Heap::Table& out, const HeapTableRecord& table, const HeapRecord& heap) {
+  put(table.name, [&](auto v) { out.set_name(v); });
+  if (table.period > 0) out.set_sample_period_bytes(static_cast<std::uint64_t>(table.period));
+  const std::vector<std::size_t> order = largest_samples(table);
+  const std::size_t shown = std::min(order.size(), SAMPLES_IN_JSON);
+  for (std::size_t i = 0; i < shown; ++i) {
+    const HeapSampleRecord& sample = table.samples[order[i]];
+    report::Heap::Sample& entry = *out.add_samples();
+    entry.set_live_objects(sample.estimated_live.objects);
+    entry.set_live_bytes(sample.estimated_live.bytes);
+    if (table.counts_totals) {
+      entry.set_total_objects(sample.estimated_total.objects);
+      entry.set_total_bytes(sample.estimated_total.bytes);
+    }
+    for (const std::uint32_t location : sample.locations)
+      for (const FrameRecord& frame : heap.locations.at(location)) fill(*entry.add_frames(), frame);
+  }
+  if (shown < order.size()) out.set_left_out(order.size() - shown);
+}
+
+void fill(report::Heap& out, const HeapRecord& heap) {
+  put(heap.allocator, [&](auto v) { out.set_allocator(v); });
+  put(heap.module, [&](auto v) { out.set_module(v); });
+  if (heap.system_bytes != 0) out.set_system_bytes(heap.system_bytes);
+  if (heap.knows_live) {
+    out.set_live_objects(heap.live_objects);
+    out.set_live_bytes(heap.live_bytes);
+  }
+  if (heap.is_partial) out.set_partial(true);
+  put(heap.no_samples, [&](auto v) { out.set_no_samples(v); });
+  for (const HeapArenaRecord& arena : heap.arenas) fill(*out.add_arenas(), arena);
+  for (const HeapSizeClassRecord& one : heap.size_classes) {
+    report::Heap::SizeClass& entry = *out.add_size_classes();
+    entry.set_size(one.size);
+    entry.set_used(one.used);
+    entry.set_free(one.free);
+    entry.set_used_bytes(one.used_bytes);
+    entry.set_free_bytes(one.free_bytes);
+  }
+  for (const HeapTypeRecord& type : heap.types) {
+    report::Heap::Type& entry = *out.add_types();
+    put(type.name, [&](auto v) { entry.set_name(v); });
+    put_address(type.vtable, [&](auto v) { entry.set_vtable(v); });
+    entry.set_objects(type.objects);
+    entry.set_bytes(type.bytes);
+  }
+  for (const HeapFigureRecord& figure : heap.figures) {
+    report::Heap::Figure& entry = *out.add_figures();
+    put(figure.name, [&](auto v) { entry.set_name(v); });
+    entry.set_value(figure.value);
+  }
+  for (const HeapTableRecord& table : heap.tables) {
+    fill(*out.add_tables(), table, heap);
+    if (table.name != "heap" || out.has_sample_period_bytes()) continue;
+    if (table.period > 0) out.set_sample_period_bytes(static_cast<std::uint64_t>(table.period));
+    if (!table.counts_totals) continue;
+    HeapCountsRecord total;
+    for (const HeapSampleRecord& sample : table.samples) {
+      total.objects += sample.estimated_total.objects;
+      total.bytes += sample.estimated_total.bytes;
+    }
+    out.set_total_objects(static_cast<std::uint64_t>(total.objects));
+    out.set_total_bytes(static_cast<std::uint64_t>(total.bytes));
+  }
+  for (const Note& note : heap.notes) fill(*out.add_notes(), note);
+}
+
 report::Report to_message(const Findings& findings, const JsonParts& parts) {
   report::Report out;
   out.set_schema_version(1);
@@ -174,6 +267,8 @@ report::Report to_message(const Findings& findings, const JsonParts& parts) {
   }
   if (parts.modules)
     for (const ModuleRecord& module : findings.modules) fill(*out.add_modules(), module);
+  if (parts.heaps)
+    for (const HeapRecord& heap : findings.heaps) fill(*out.add_heaps(), heap);
   for (const Note& note : findings.notes) fill(*out.add_notes(), note);
   return out;
 }

@@ -13,6 +13,7 @@ struct JsonParts {
   bool verdict = true;  // with findings and resources
   bool stacks = true;   // tasks and groups
   bool modules = true;
+  bool heaps = true;
 };
 
 // Pretty, ends with a newline, the same bytes for the same findings.

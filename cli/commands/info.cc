@@ -29,7 +29,7 @@ int run(const Options& options) {
 extern const Command info_command;
 const Command info_command{
     .name = "info",
-    .order = 4,
+    .order = 5,
     .summary = "modules, build IDs, what is missing, and what would help most",
     .examples =
         "  which files are missing to name every frame\n"

@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "cli/option_table.h"
 #include "cli/run.h"
+#include "reports/heap_pprof.h"
 #include "reports/profile.h"
 
 #include <CLI/App.hpp>
@@ -15,15 +16,25 @@ namespace {
 void add_options(CLI::App& app, Options& options) {
   add_target_options(app, options);
   options.profile = "threads";
-  add_choice(app, "--profile", options.profile, {"threads"}, "what is counted: threads (the default)");
+  add_choice(app, "--profile", options.profile, {"threads", "heap", "allocs", "growth"},
+             "what is counted: threads (the default); allocated memory, by what is in use, by all that ever was, or by "
+             "what made the heap larger");
   app.add_flag("--per-task", options.per_task,
                "one sample for each thread, with labels that name it, instead of one for each stack");
   add_frame_limit_option(app, options);
 }
 
-int run(const Options& options) {
+bool is_heap_profile(const std::string& profile) {
+  return profile == "heap" || profile == "allocs" || profile == "growth";
+}
+
+int run(const Options& asked) {
+  Options options = asked;
+  if (is_heap_profile(options.profile)) options.heap_detail = HeapDetail::FULL;
   return investigate_and_print(
-      options, Contents::BINARY, [&](const Findings& findings, const RenderOptions&) {
+      options, Contents::BINARY,
+      [&](const Findings& findings, const RenderOptions&) -> Result<std::string> {
+        if (is_heap_profile(options.profile)) return to_heap_profile(findings, options.profile);
         return to_profile(findings, {.sample_type = options.profile, .per_task = options.per_task});
       });
 }
@@ -37,7 +48,9 @@ const Command pprof_command{
     .summary = "the stacks as a profile that pprof and its kin open",
     .examples =
         "  threads by stack, as a flame graph in the browser\n"
-        "      standstill pprof -o threads.pb.gz core && go tool pprof -http : threads.pb.gz\n",
+        "      standstill pprof -o threads.pb.gz core && go tool pprof -http : threads.pb.gz\n"
+        "  what holds the memory, by stack\n"
+        "      standstill pprof --profile heap -o heap.pb.gz core && go tool pprof -top heap.pb.gz\n",
     .is_default = false,
     .add_options = add_options,
     .run = run,

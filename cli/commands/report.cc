@@ -25,7 +25,9 @@ void add_options(CLI::App& app, Options& options) {
   add_exit_code_option(app, options);
 }
 
-int run(const Options& options) {
+int run(const Options& asked) {
+  Options options = asked;
+  options.heap_detail = HeapDetail::SUMMARY;
   const auto formats = all_formats();
   const Format& format =
       **std::ranges::find_if(formats, [&](const Format* one) { return one->name == options.format; });

@@ -4,6 +4,7 @@
 #include "reports/finding_text.h"
 #include "reports/format.h"
 #include "reports/frames_text.h"
+#include "reports/heap_text.h"
 #include "reports/ink.h"
 #include "reports/phrases.h"
 #include "reports/printable.h"
@@ -72,8 +73,8 @@ std::string advice_text(const Findings& findings, const RenderOptions& options) 
 std::string render(const Findings& findings, const RenderOptions& options) {
   // The verdict stands before everything that the reader knows already, such as the program's path.
   std::string out = to_target_title(findings, options) + verdict_text(findings, options);
-  if (const std::string details = to_target_details(findings, options); !details.empty())
-    out += details + "\n";
+  const std::string details = to_target_details(findings, options) + to_heap_summary(findings, options);
+  if (!details.empty()) out += details + "\n";
   // What makes the answer worthless is said before it, what makes it incomplete after it.
   if (const std::string errors = to_notes_text(findings, options, Severity::ERROR, Severity::ERROR);
       !errors.empty())

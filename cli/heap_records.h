@@ -1,0 +1,15 @@
+// From heapwalk's profiles to the plain values of Findings: addresses of stacks get their names here.
+#pragma once
+
+#include "cli/heap_detail.h"
+#include "coredump/snapshot.h"
+#include "reports/findings.h"
+#include "symbolize/symbolizer.h"
+
+namespace standstill {
+
+// Fills `findings.heaps` and the target's list of allocators.
+void add_heap_records(Findings& findings, const Snapshot& snapshot, Symbolizer& symbolizer,
+                      HeapDetail detail);
+
+}  // namespace standstill

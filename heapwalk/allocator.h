@@ -1,0 +1,39 @@
+// One memory allocator. Each lives in its own file in allocators/ and defines `const Allocator X_allocator`;
+// every one is asked, because a process may hold several (a preloaded one beside libc's, a Go heap beside
+// both).
+#pragma once
+
+#include "coredump/snapshot.h"
+#include "heapwalk/heap_profile.h"
+
+#include <span>
+#include <vector>
+
+namespace standstill {
+
+class Symbolizer;
+
+struct HeapQuestion {
+  const Snapshot& snapshot;
+  // Names of virtual tables, where a program keeps no type names; may be null.
+  const Symbolizer* symbolizer = nullptr;
+  // Look at every block. Otherwise only at what tables and headers say at once: a report must not read
+  // gigabytes.
+  bool walk = true;
+};
+
+struct Allocator {
+  const char* name;   // "glibc"
+  const char* gives;  // for the help: "every block, by arena, size and C++ class"
+  // One profile for each copy of the allocator that this process used; none where it did not. Damage and
+  // unknown layouts become notes of the profile.
+  std::vector<HeapProfile> (*read)(const HeapQuestion& question);
+};
+
+// Generated from allocators/.
+std::span<const Allocator* const> all_allocators();
+
+// The profiles of all allocators that are found in the process: the largest first.
+std::vector<HeapProfile> read_heaps(const HeapQuestion& question);
+
+}  // namespace standstill
