@@ -15,7 +15,8 @@ namespace {
 // Deeper nesting is damage; the deepest seen in real programs is under 100.
 constexpr int kMaximumDepth = 512;
 constexpr int kMaximumReferences = 32;
-// Of all lists of ranges in one unit together: in a damaged one each entry may refer to the same endless list.
+// Of all lists of ranges in one unit together: in a damaged one each entry may refer to the same endless
+// list.
 constexpr std::size_t kMaximumRangesRead = 20'000'000;
 
 // What of an entry matters here.
@@ -343,7 +344,11 @@ FunctionName FunctionNames::read(const DwarfUnit& start, std::uint64_t entry) {
 
 const DwarfUnit* FunctionNames::other_unit(const DwarfFile& file, std::uint64_t offset) {
   const DwarfUnitHeader* header = file.find_unit(offset);
-  if (header == nullptr) return nullptr;
+  if (header == nullptr) {
+    const bool is_beyond = file.units().empty() || offset >= file.units().back().end;
+    if (is_beyond && !file.sections().is_info_whole) is_complete_ = false;
+    return nullptr;
+  }
   std::unique_ptr<DwarfUnit>& unit = others_[header];
   if (!unit) unit = std::make_unique<DwarfUnit>(file, *header);
   return unit.get();

@@ -51,6 +51,8 @@ struct FunctionName {
 class FunctionNames {
  public:
   FunctionName find(const DwarfUnit& unit, std::uint64_t entry);
+  // False where a reference led to a part of .debug_info that has not been unpacked.
+  bool is_complete() const { return is_complete_; }
 
  private:
   FunctionName read(const DwarfUnit& unit, std::uint64_t entry);
@@ -58,6 +60,7 @@ class FunctionNames {
 
   std::unordered_map<std::uint64_t, FunctionName> known_;  // by entry; of one unit, see unit_
   const DwarfUnit* unit_ = nullptr;
+  bool is_complete_ = true;
   std::unordered_map<const DwarfUnitHeader*, std::unique_ptr<DwarfUnit>> others_;
 };
 

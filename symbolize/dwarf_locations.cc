@@ -90,20 +90,25 @@ Location to_location(const DwarfUnit& unit, const FunctionChain& chain, const Li
   return result;
 }
 
-// False where another reader has to look at the unit.
-bool locate_in_unit(const DwarfFile& file, const UnitWork& work, std::span<const std::uint64_t> all,
-                    std::vector<Location>& out) {
+enum class UnitResult {
+  DONE,
+  NOT_UNDERSTOOD,  // another reader has to look at the unit
+  CUT_OFF,         // needs more of .debug_info than has been unpacked
+};
+
+UnitResult locate_in_unit(const DwarfFile& file, const UnitWork& work, std::span<const std::uint64_t> all,
+                          std::vector<Location>& out) {
   const DwarfUnit unit(file, file.units()[work.unit]);
-  if (!unit.is_understood() || unit.is_split()) return false;
+  if (!unit.is_understood() || unit.is_split()) return UnitResult::NOT_UNDERSTOOD;
   const std::vector<std::uint64_t> addresses = pick(all, work.indices);
   bool is_complete = true;
   const std::vector<FunctionChain> chains = find_functions(unit, addresses, is_complete);
-  if (!is_complete) return false;
+  if (!is_complete) return UnitResult::NOT_UNDERSTOOD;
   std::optional<LineTable> lines;
   std::vector<LineRow> rows(addresses.size());
   if (const auto offset = unit.line_table()) {
     lines.emplace(unit, *offset);
-    if (!lines->is_understood()) return false;
+    if (!lines->is_understood()) return UnitResult::NOT_UNDERSTOOD;
     rows = lines->find_rows(addresses);
   }
   FunctionNames names;
@@ -111,6 +116,7 @@ bool locate_in_unit(const DwarfFile& file, const UnitWork& work, std::span<const
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     out[work.indices[i]] = to_location(unit, chains[i], rows[i], names, paths);
   }
+  if (!names.is_complete()) return UnitResult::CUT_OFF;
   // Small units share their pages with units that are still to come.
   constexpr std::uint64_t kWorthDropping = 256 << 10;
   const DwarfUnitHeader& header = unit.header();
@@ -118,7 +124,7 @@ bool locate_in_unit(const DwarfFile& file, const UnitWork& work, std::span<const
     const DebugSections& sections = file.sections();
     sections.image->file()->drop_pages(sections.info.subspan(header.offset, header.end - header.offset));
   }
-  return true;
+  return UnitResult::DONE;
 }
 
 // Units that do not say where their code lies are asked about what no other unit claims.
@@ -143,30 +149,28 @@ void ask_llvm(const DwarfSource& source, std::span<const std::uint64_t> all,
   }
 }
 
-}  // namespace
-
-DwarfLocations locate_with_dwarf(const DwarfSource& source, std::span<const std::uint64_t> addresses,
-                                 std::vector<Note>& notes) {
+// Nothing where the sections hold less of .debug_info than is needed.
+std::optional<DwarfLocations> locate_in_sections(const DwarfSource& source, const DebugSections& sections,
+                                                 const DwarfFile* alternate,
+                                                 std::span<const std::uint64_t> addresses) {
   std::vector<Location> result(addresses.size());
-  const DebugSections sections = open_debug_sections(source.image, notes);
-  std::optional<DebugSections> alternate_sections;
-  std::optional<DwarfFile> alternate;
-  if (source.alternate) {
-    alternate_sections = open_debug_sections(source.alternate, notes);
-    alternate.emplace(*alternate_sections);
-  }
-  const DwarfFile file(sections, alternate ? &*alternate : nullptr);
+  const DwarfFile file(sections, alternate);
   const UnitAssignment assignment = assign_units(file, addresses);
+  const bool is_assigned = std::ranges::find(assignment.unit_of, kNoUnit) == assignment.unit_of.end();
+  if (!is_assigned && !sections.is_info_whole) return std::nullopt;
   const std::vector<UnitWork> work = group_by_unit(assignment.unit_of);
-  std::vector<std::uint8_t> is_done(work.size());
+  std::vector<UnitResult> results(work.size(), UnitResult::NOT_UNDERSTOOD);
   tbb::parallel_for(std::size_t{0}, work.size(), [&](std::size_t i) {
-    is_done[i] = file.units()[work[i].unit].is_understood && locate_in_unit(file, work[i], addresses, result);
+    if (file.units()[work[i].unit].is_understood)
+      results[i] = locate_in_unit(file, work[i], addresses, result);
   });
+  if (std::ranges::find(results, UnitResult::CUT_OFF) != results.end()) return std::nullopt;
   ask_units_without_ranges(file, assignment, addresses, result);
 
   std::vector<std::uint32_t> for_llvm;
   for (std::size_t i = 0; i < work.size(); ++i) {
-    if (!is_done[i]) for_llvm.insert(for_llvm.end(), work[i].indices.begin(), work[i].indices.end());
+    if (results[i] == UnitResult::NOT_UNDERSTOOD)
+      for_llvm.insert(for_llvm.end(), work[i].indices.begin(), work[i].indices.end());
   }
   if (assignment.has_strange_units) {
     for (std::uint32_t i = 0; i < addresses.size(); ++i) {
@@ -174,7 +178,30 @@ DwarfLocations locate_with_dwarf(const DwarfSource& source, std::span<const std:
     }
   }
   ask_llvm(source, addresses, for_llvm, result);
-  return {std::move(result), !for_llvm.empty()};
+  return DwarfLocations{std::move(result), !for_llvm.empty()};
+}
+
+}  // namespace
+
+DwarfLocations locate_with_dwarf(const DwarfSource& source, std::span<const std::uint64_t> addresses,
+                                 std::vector<Note>& notes) {
+  std::optional<DebugSections> alternate_sections;
+  std::optional<DwarfFile> alternate;
+  if (source.alternate) {
+    alternate_sections = open_debug_sections(source.alternate, notes);
+    alternate.emplace(*alternate_sections);
+  }
+  const DwarfFile* const second = alternate ? &*alternate : nullptr;
+  const auto needed = [&](Bytes aranges) { return info_needed(aranges, addresses); };
+  std::vector<Note> problems;
+  auto found =
+      locate_in_sections(source, open_debug_sections(source.image, problems, needed), second, addresses);
+  if (!found) {
+    problems.clear();
+    found = locate_in_sections(source, open_debug_sections(source.image, problems), second, addresses);
+  }
+  notes.insert(notes.end(), problems.begin(), problems.end());
+  return std::move(*found);
 }
 
 }  // namespace standstill

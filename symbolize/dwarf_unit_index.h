@@ -18,6 +18,10 @@ struct UnitAssignment {
   bool has_strange_units = false;  // headers that are not understood: some may hold an address of kNoUnit
 };
 
+// How many bytes of .debug_info hold all units with those addresses; UINT64_MAX where .debug_aranges does not
+// know each of them.
+std::uint64_t info_needed(Bytes aranges, std::span<const std::uint64_t> addresses);
+
 UnitAssignment assign_units(const DwarfFile& file, std::span<const std::uint64_t> addresses);
 
 }  // namespace standstill

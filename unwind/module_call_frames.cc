@@ -1,6 +1,7 @@
 #include "unwind/module_call_frames.h"
 
 #include "coredump/mapped_elf.h"
+#include "coredump/section_contents.h"
 
 #include <algorithm>
 
@@ -11,7 +12,8 @@ namespace standstill {
 // A table with what its bytes lie in.
 struct ModuleCallFrames::Source {
   std::shared_ptr<const ElfImage> image;
-  std::vector<std::uint8_t> frames;
+  std::vector<std::uint8_t> frames;  // gathered from the target's memory
+  SectionContents section;           // or of .debug_frame
   std::vector<std::uint8_t> header;
   std::optional<CallFrameTable> table;
 };
@@ -91,14 +93,14 @@ void ModuleCallFrames::add_eh_frame_of_memory() const {
 
 void ModuleCallFrames::add_debug_frame(const std::shared_ptr<const ElfImage>& image,
                                        std::vector<std::unique_ptr<Source>>& sources) const {
-  const auto* section = image->find_section(".debug_frame");
-  if (section == nullptr) section = image->find_section(".zdebug_frame");
+  const auto* section = find_debug_section(*image, ".debug_frame");
   if (section == nullptr || section->header.sh_type == SHT_NOBITS) return;
+  auto contents = read_section_contents(*section);
+  if (!contents || contents->bytes.empty()) return;
   auto source = std::make_unique<Source>();
   source->image = image;
-  const Bytes frames = unpacked_section(*section, source->frames);
-  if (frames.empty()) return;
-  source->table.emplace(CallFrameSection{frames, 0, true}, Bytes{}, 0);
+  source->section = std::move(*contents);
+  source->table.emplace(CallFrameSection{source->section.bytes, 0, true}, Bytes{}, 0);
   sources.push_back(std::move(source));
 }
 

@@ -51,9 +51,4 @@ class ModuleCallFrames {
   ~ModuleCallFrames();
 };
 
-// The contents of a section, unpacked where it is compressed (SHF_COMPRESSED with zlib or zstd, or the older
-// ".zdebug" form). Empty where that fails. `owner` receives what the bytes lie in when they had to be
-// unpacked.
-Bytes unpacked_section(const ElfImage::Section& section, std::vector<std::uint8_t>& owner);
-
 }  // namespace standstill

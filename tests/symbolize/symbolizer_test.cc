@@ -142,6 +142,7 @@ TEST_CASE("functions, lines and inlined frames of gcc's programs are those of ll
       {"-g1", "-O2"},                          // no linkage names
       {"-g", "-O1", "-gdwarf64"},              // left to LLVM
       {"-g", "-O2", "-gz=zlib"},               //
+      {"-gdwarf-4", "-O2", "-gz=zlib-gnu"},    // .zdebug_info
       {"-g", "-O1", "-gsplit-dwarf"},          // .dwo files, left to LLVM
   };
   for (const auto& option : options) {
@@ -180,6 +181,26 @@ TEST_CASE("zstd-compressed debug sections are read") {
   run_or_throw({"llvm-objcopy-19", "--compress-debug-sections=zstd", plain, packed});
   const std::vector<Address> addresses = some_code_addresses(plain, 1000);
   CHECK(count_differences(addresses, ask_us(packed, addresses), ask_llvm(plain, addresses)) == 0);
+}
+
+// Asked for one address, we unpack .debug_info only up to the unit that holds it.
+TEST_CASE("each address by itself is found in compressed debug info") {
+  const TemporaryFolder folder;
+  const std::vector<std::vector<std::string>> options = {
+      {"-O2"}, {"-O2", "-flto"},  // the unit with the code comes first, and refers to functions in later ones
+  };
+  for (const auto& option : options) {
+    CAPTURE(option);
+    const std::string program = folder.file("packed");
+    std::vector<std::string> command = {"g++", "-std=c++20", "-g", "-gz=zlib"};
+    command.insert(command.end(), option.begin(), option.end());
+    command.insert(command.end(), {kPrograms + "more.cc", kPrograms + "shapes.cc", "-o", program});
+    run_or_throw(command, folder.path());
+    const std::vector<Address> addresses = some_code_addresses(program, 100);
+    const auto expected = ask_llvm(program, addresses);
+    for (std::size_t i = 0; i < addresses.size(); ++i)
+      CHECK(count_differences({addresses[i]}, ask_us(program, {addresses[i]}), {expected.at(i)}) == 0);
+  }
 }
 
 TEST_CASE("a package of split debug info beside the program is read") {
