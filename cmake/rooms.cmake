@@ -55,3 +55,22 @@ std::span<const @type@* const> all_@suffix@s() {
 ]] @ONLY)
   target_sources(standstill_${room} PRIVATE ${sources} ${table})
 endfunction()
+
+# standstill_protos(ROOM) compiles ROOM/*.proto and adds them to the room: #include "ROOM/X.pb.h".
+function(standstill_protos room)
+  file(GLOB protos CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${room}/*.proto)
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated/${room})
+  set(sources "")
+  foreach(proto IN LISTS protos)
+    get_filename_component(stem ${proto} NAME_WE)
+    set(out ${CMAKE_BINARY_DIR}/generated/${room}/${stem}.pb)
+    add_custom_command(OUTPUT ${out}.cc ${out}.h DEPENDS ${proto}
+      COMMAND protobuf::protoc --proto_path=${CMAKE_SOURCE_DIR} --cpp_out=${CMAKE_BINARY_DIR}/generated ${room}/${stem}.proto
+      WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} VERBATIM)
+    list(APPEND sources ${out}.cc)
+  endforeach()
+  add_library(standstill_${room}_proto STATIC ${sources})
+  target_include_directories(standstill_${room}_proto SYSTEM PUBLIC ${CMAKE_BINARY_DIR}/generated ${Protobuf_INCLUDE_DIRS})
+  target_link_libraries(standstill_${room}_proto PUBLIC protobuf::libprotobuf)
+  target_link_libraries(standstill_${room} PUBLIC standstill_${room}_proto)
+endfunction()

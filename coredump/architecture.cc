@@ -9,4 +9,11 @@ const Architecture* find_architecture(std::uint16_t machine) {
   return nullptr;
 }
 
+const Architecture* find_architecture(std::string_view name) {
+  for (const Architecture* architecture : all_architectures()) {
+    if (architecture->name == name) return architecture;
+  }
+  return nullptr;
+}
+
 }  // namespace standstill

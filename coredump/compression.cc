@@ -9,4 +9,11 @@ const Compression* recognize_compression(Bytes beginning) {
   return nullptr;
 }
 
+const Compression* find_compression_by_name(std::string_view path) {
+  for (const Compression* compression : all_compressions()) {
+    if (path.ends_with(compression->suffix)) return compression;
+  }
+  return nullptr;
+}
+
 }  // namespace standstill

@@ -119,6 +119,17 @@ const char* name_of_note(std::uint32_t type) {
 
 void read_note(const ElfNote& note, std::uint64_t offset, const Architecture& architecture,
                CoreNotes& result) {
+  if (note.owner == CAPTURE_NOTE_OWNER && note.type == CAPTURE_NOTE_TYPE && !result.capture) {
+    auto capture = read_capture_note(note.contents);
+    if (capture) {
+      result.capture = std::move(*capture);
+    } else {
+      result.notes.push_back({Severity::WARNING,
+                              fmt::format("{} (offset {:#x}); what only the live process knew is not shown",
+                                          capture.error().message, offset),
+                              ""});
+    }
+  }
   if (note.owner != "CORE") return;
   constexpr std::size_t process_info_size = 136;
   switch (note.type) {

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "coredump/architecture.h"
+#include "coredump/capture_note.h"
 #include "coredump/snapshot.h"
 
 #include <optional>
@@ -19,6 +20,7 @@ struct CoreNotes {
   std::vector<FileMapping> file_mappings;  // by start address
   bool has_file_mappings = false;          // there was an NT_FILE
   std::vector<Note> notes;                 // what was damaged
+  std::optional<CaptureNote> capture;      // the core is a capture of ours
 };
 
 // Adds what one PT_NOTE segment holds. `file_offset` is where `segment` begins, for messages.

@@ -109,6 +109,11 @@ std::vector<FoundModule> find_modules(const MemoryView& memory, const IntervalMa
   return modules;
 }
 
+// A capture that is not full lacks pages that were written to.
+bool holds_all_it_wrote(const CoreNotes& core) {
+  return !core.capture || core.capture->memory == CaptureMemory::FULL;
+}
+
 bool holds_private_memory(const MemoryView& memory, const CoreNotes& core) {
   return std::any_of(core.threads.begin(), core.threads.end(), [&](const Thread& thread) {
     return !memory.bytes_at(thread.registers.stack_pointer()).empty();
@@ -219,6 +224,8 @@ Result<Snapshot> read_core(std::shared_ptr<const MappedFile> file, const OpenOpt
   CoreMemory dump = read_core_memory(file->bytes(), headers->program_headers);
   CoreNotes core = read_all_notes(file->bytes(), headers->program_headers, *architecture);
   std::ranges::move(core.notes, std::back_inserter(snapshot.notes));
+  // Segments of a capture are parts of ranges; the note has the ranges as they were.
+  if (core.capture && !core.capture->ranges.empty()) dump.ranges = fill_ranges({}, core.capture->ranges);
   snapshot.completeness = dump.completeness;
   note_what_is_missing(snapshot, *headers, core);
 
@@ -227,7 +234,7 @@ Result<Snapshot> read_core(std::shared_ptr<const MappedFile> file, const OpenOpt
   {
     const MemoryView memory(dump.pieces, {});
     modules = find_modules(memory, IntervalMap<std::uint32_t>(dump.ranges), core, options, snapshot.notes);
-    holds_private = holds_private_memory(memory, core);
+    holds_private = holds_all_it_wrote(core) && holds_private_memory(memory, core);
   }
   set_memory(snapshot, std::move(dump), holds_private, core, modules, std::move(file));
   for (FoundModule& found : modules) snapshot.modules.push_back(std::move(found.module));
@@ -235,6 +242,7 @@ Result<Snapshot> read_core(std::shared_ptr<const MappedFile> file, const OpenOpt
   snapshot.threads = std::move(core.threads);
   prefetch_stacks(snapshot);
   snapshot.file_mappings = std::move(core.file_mappings);
+  if (core.capture) apply_capture_note(std::move(*core.capture), snapshot);
   return snapshot;
 }
 

@@ -18,6 +18,7 @@ struct Registers {
   // orig_rax: the system call that the thread is in, or -1 when it was interrupted while running.
   std::int64_t system_call = -1;
   std::uint64_t thread_pointer = 0;  // fs_base: the thread control block
+  std::uint64_t gs_base = 0;
   std::uint64_t flags = 0;
 
   Address pc() const { return Address(by_dwarf_number[RIP]); }

@@ -68,6 +68,9 @@ struct Snapshot {
   Completeness completeness;
   std::optional<ProcessFacts> facts;  // as Thread::facts
   std::vector<Note> notes;
+  // So many of the notes, the first ones, tell how a live process was looked at; the others, what files were
+  // found for it.
+  std::size_t notes_of_picture = 0;
 
   std::optional<std::uint64_t> auxiliary(std::uint64_t type) const;
   std::optional<ModuleIndex> find_module(Address address) const;

@@ -12,6 +12,7 @@
 #include "coredump/architecture.h"
 
 #include <array>
+#include <cstring>
 
 #include <elf.h>
 
@@ -43,13 +44,38 @@ Thread read_status(Bytes status) {
     thread.registers.by_dwarf_number[i] = saved[kernel_index[i]];
   thread.registers.system_call = static_cast<std::int64_t>(saved[K_ORIG_RAX]);
   thread.registers.thread_pointer = saved[K_FS_BASE];
+  thread.registers.gs_base = saved[K_GS_BASE];
   thread.registers.flags = saved[K_EFLAGS];
   return thread;
+}
+
+// Segment registers of every 64-bit process (arch/x86/include/asm/segment.h: __USER_CS, __USER_DS); ds, es,
+// fs and gs are 0.
+constexpr std::uint64_t USER_CS = 0x33, USER_DS = 0x2b;
+
+void write_status(const Thread& thread, int parent_pid, std::span<std::uint8_t> status) {
+  const auto put = [&status](std::size_t offset, const auto& value) {
+    std::memcpy(status.subspan(offset, sizeof(value)).data(), &value, sizeof(value));
+  };
+  const Registers& registers = thread.registers;
+  std::array<std::uint64_t, K_COUNT> saved{};
+  for (unsigned i = 0; i < Registers::COUNT; ++i) saved[kernel_index[i]] = registers.by_dwarf_number[i];
+  saved[K_ORIG_RAX] = static_cast<std::uint64_t>(registers.system_call);
+  saved[K_CS] = USER_CS;
+  saved[K_EFLAGS] = registers.flags;
+  saved[K_SS] = USER_DS;
+  saved[K_FS_BASE] = registers.thread_pointer;
+  saved[K_GS_BASE] = registers.gs_base;
+  put(0, std::int32_t{thread.signal});
+  put(12, static_cast<std::int16_t>(thread.signal));
+  put(32, std::int32_t{thread.tid});
+  put(36, std::int32_t{parent_pid});
+  put(112, saved);
 }
 
 }  // namespace
 
 extern const Architecture x86_64_architecture;
-const Architecture x86_64_architecture = {"x86_64", EM_X86_64, 336, read_status};
+const Architecture x86_64_architecture = {"x86_64", EM_X86_64, 336, read_status, write_status};
 
 }  // namespace standstill

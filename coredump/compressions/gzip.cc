@@ -52,13 +52,51 @@ class GzipDecompressor : public Decompressor {
   bool has_member_ = false;  // at least one member came to its end
 };
 
+class GzipCompressor : public Compressor {
+ public:
+  GzipCompressor() {
+    constexpr int fast = 1, memory = 8;
+    is_usable_ = deflateInit2(&stream_, fast, Z_DEFLATED, 16 + MAX_WBITS, memory, Z_DEFAULT_STRATEGY) == Z_OK;
+  }
+  ~GzipCompressor() override { deflateEnd(&stream_); }
+
+  bool step(Bytes input, bool is_last, std::vector<std::uint8_t>& output) override {
+    if (!is_usable_) return false;
+    constexpr std::size_t room = 1 << 16;
+    do {
+      const Bytes part = clipped(input, 0, UINT_MAX);
+      const bool is_end = is_last && part.size() == input.size();
+      stream_.next_in = const_cast<std::uint8_t*>(part.data());  // as above
+      stream_.avail_in = static_cast<unsigned>(part.size());
+      int result = Z_OK;
+      do {
+        const std::size_t had = output.size();
+        output.resize(had + room);
+        stream_.next_out = output.data() + had;
+        stream_.avail_out = room;
+        result = deflate(&stream_, is_end ? Z_FINISH : Z_NO_FLUSH);
+        output.resize(had + room - stream_.avail_out);
+      } while (stream_.avail_out == 0);
+      if (result == Z_STREAM_ERROR || (is_end && result != Z_STREAM_END)) return false;
+      input = input.subspan(part.size());
+    } while (!input.empty());
+    return true;
+  }
+
+ private:
+  z_stream stream_{};
+  bool is_usable_ = false;
+};
+
 bool recognizes(Bytes beginning) { return starts_with(beginning, {0x1f, 0x8b}); }
 
 std::unique_ptr<Decompressor> make() { return std::make_unique<GzipDecompressor>(); }
 
+std::unique_ptr<Compressor> make_compressor() { return std::make_unique<GzipCompressor>(); }
+
 }  // namespace
 
 extern const Compression gzip_compression;
-const Compression gzip_compression = {"gzip", recognizes, make};
+const Compression gzip_compression = {"gzip", ".gz", recognizes, make, make_compressor};
 
 }  // namespace standstill

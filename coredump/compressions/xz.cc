@@ -56,13 +56,46 @@ class XzDecompressor : public Decompressor {
   bool is_complete_ = false;
 };
 
+class XzCompressor : public Compressor {
+ public:
+  XzCompressor() {
+    constexpr unsigned fast = 1;
+    is_usable_ = lzma_easy_encoder(&stream_, fast, LZMA_CHECK_CRC64) == LZMA_OK;
+  }
+  ~XzCompressor() override { lzma_end(&stream_); }
+
+  bool step(Bytes input, bool is_last, std::vector<std::uint8_t>& output) override {
+    if (!is_usable_) return false;
+    constexpr std::size_t room = 1 << 16;
+    stream_.next_in = input.data();
+    stream_.avail_in = input.size();
+    lzma_ret result = LZMA_OK;
+    do {
+      const std::size_t had = output.size();
+      output.resize(had + room);
+      stream_.next_out = output.data() + had;
+      stream_.avail_out = room;
+      result = lzma_code(&stream_, is_last ? LZMA_FINISH : LZMA_RUN);
+      output.resize(had + room - stream_.avail_out);
+      if (result != LZMA_OK && result != LZMA_STREAM_END && result != LZMA_BUF_ERROR) return false;
+    } while (is_last ? result != LZMA_STREAM_END : stream_.avail_in != 0 || stream_.avail_out == 0);
+    return true;
+  }
+
+ private:
+  lzma_stream stream_ = LZMA_STREAM_INIT;
+  bool is_usable_ = false;
+};
+
 bool recognizes(Bytes beginning) { return starts_with(beginning, {0xfd, '7', 'z', 'X', 'Z', 0x00}); }
 
 std::unique_ptr<Decompressor> make() { return std::make_unique<XzDecompressor>(); }
 
+std::unique_ptr<Compressor> make_compressor() { return std::make_unique<XzCompressor>(); }
+
 }  // namespace
 
 extern const Compression xz_compression;
-const Compression xz_compression = {"xz", recognizes, make};
+const Compression xz_compression = {"xz", ".xz", recognizes, make, make_compressor};
 
 }  // namespace standstill

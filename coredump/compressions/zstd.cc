@@ -44,6 +44,29 @@ class ZstdDecompressor : public Decompressor {
   bool is_complete_ = true;
 };
 
+class ZstdCompressor : public Compressor {
+ public:
+  ~ZstdCompressor() override { ZSTD_freeCStream(stream_); }
+
+  bool step(Bytes input, bool is_last, std::vector<std::uint8_t>& output) override {
+    if (stream_ == nullptr) return false;
+    ZSTD_inBuffer in{input.data(), input.size(), 0};
+    std::size_t left = 1;
+    while (in.pos < in.size || (is_last && left != 0)) {
+      const std::size_t had = output.size();
+      output.resize(had + ZSTD_CStreamOutSize());
+      ZSTD_outBuffer out{output.data() + had, output.size() - had, 0};
+      left = ZSTD_compressStream2(stream_, &out, &in, is_last ? ZSTD_e_end : ZSTD_e_continue);
+      output.resize(had + out.pos);
+      if (ZSTD_isError(left)) return false;
+    }
+    return true;
+  }
+
+ private:
+  ZSTD_CStream* stream_ = ZSTD_createCStream();  // level 3, the library's own default
+};
+
 bool recognizes(Bytes beginning) {
   const bool is_skippable = beginning.size() >= 4 && (beginning[0] & 0xf0) == 0x50 &&
                             starts_with(beginning.subspan(1), {0x2a, 0x4d, 0x18});
@@ -52,9 +75,11 @@ bool recognizes(Bytes beginning) {
 
 std::unique_ptr<Decompressor> make() { return std::make_unique<ZstdDecompressor>(); }
 
+std::unique_ptr<Compressor> make_compressor() { return std::make_unique<ZstdCompressor>(); }
+
 }  // namespace
 
 extern const Compression zstd_compression;
-const Compression zstd_compression = {"zstd", recognizes, make};
+const Compression zstd_compression = {"zstd", ".zst", recognizes, make, make_compressor};
 
 }  // namespace standstill
