@@ -56,9 +56,10 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
   names.locations = symbolizer.locate(names.addresses);
 
   // Who waits for what, who holds it, and what never ends.
-  WaitTable waits = explain_waits(snapshot, threads.stacks, groups, {names.addresses, names.locations});
-  const Verdict verdict =
-      judge_waits(snapshot, threads.stacks, groups, symbolizer, waits, time_of_picture(snapshot));
+  WaitTable waits = explain_waits(snapshot, threads.stacks, groups, {names.addresses, names.locations},
+                                  time_of_picture(snapshot));
+  Verdict verdict;
+  if (options.wants_verdict) verdict = judge_waits(snapshot, threads.stacks, groups, symbolizer, waits);
 
   // What was found, in plain values.
   Findings findings;

@@ -38,14 +38,12 @@ HolderRecord holder_record(const Holder& holder, const Findings& findings) {
   return record;
 }
 
-ResourceRecord resource_record(const Resource& resource, const Findings& findings,
-                               const Symbolizer& symbolizer) {
+ResourceRecord resource_record(const Resource& resource, const Findings& findings, std::string symbol) {
   ResourceRecord record;
   record.id = resource.id;
   record.kind = to_string(resource.word);
   record.address = resource.address;
-  if (resource.address && resource.word != WaitWord::JOIN)
-    record.symbol = symbolizer.name_of_data(resource.address);
+  if (resource.word != WaitWord::JOIN) record.symbol = std::move(symbol);
   for (const Holder& holder : resource.holders) record.holders.push_back(holder_record(holder, findings));
   for (const ThreadIndex waiter : resource.waiters) record.waiters.push_back(findings.tasks.at(waiter).id);
   record.detail = resource.what;
@@ -80,9 +78,13 @@ std::string headline_of(const Findings& findings, const WaitTable& table, const 
 
 void add_wait_records(Findings& findings, const Symbolizer& symbolizer, const WaitTable& table,
                       const Verdict& verdict) {
+  std::vector<Address> addresses;
+  addresses.reserve(table.resources.size());
+  for (const Resource& resource : table.resources) addresses.push_back(resource.address);
+  std::vector<std::string> symbols = symbolizer.names_of_data(addresses);
   findings.resources.reserve(table.resources.size());
-  for (const Resource& resource : table.resources)
-    findings.resources.push_back(resource_record(resource, findings, symbolizer));
+  for (std::size_t i = 0; i < table.resources.size(); ++i)
+    findings.resources.push_back(resource_record(table.resources[i], findings, std::move(symbols[i])));
   for (std::size_t i = 0; i < findings.tasks.size() && i < table.states.size(); ++i)
     set_wait(findings.tasks[i], table.states[i], findings);
   for (const WaitFinding& finding : verdict.findings) {
@@ -97,12 +99,13 @@ void add_wait_records(Findings& findings, const Symbolizer& symbolizer, const Wa
   }
   for (std::size_t i = 0; i < findings.tasks.size() && i < table.states.size(); ++i) {
     TaskRecord& task = findings.tasks[i];
-    task.is_idle = verdict.is_idle[i];
+    task.is_idle = i < verdict.is_idle.size() && verdict.is_idle[i];
     const auto& resource = table.states[i].resource;
     task.is_blocked =
         resource && table.resources[*resource].is_held_by_threads && !table.resources[*resource].is_free;
   }
-  findings.headline = headline_of(findings, table, verdict);
+  if (!verdict.is_idle.empty() || table.states.empty())
+    findings.headline = headline_of(findings, table, verdict);
 }
 
 }  // namespace standstill

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -176,15 +177,29 @@ ModuleSymbols Symbolizer::module_symbols(ModuleIndex module) const {
   return state_->files_of(module).symbols;
 }
 
-std::string Symbolizer::name_of_data(Address address) const {
-  const auto index = state_->snapshot.find_module(address);
-  if (!index) return {};
-  const std::uint64_t vaddr = state_->snapshot.modules[*index].to_vaddr(address);
-  const std::vector<const ElfImage*> images = state_->files_of(*index).with_symbols();
-  const ElfSymbol symbol = find_symbols(images, {&vaddr, 1}, SymbolKind::DATA).front();
-  if (symbol.name.empty()) return {};
-  std::string name = function_name(symbol.name);
-  return vaddr == symbol.start ? name : fmt::format("{}+{:#x}", name, vaddr - symbol.start);
+std::vector<std::string> Symbolizer::names_of_data(std::span<const Address> addresses) const {
+  std::vector<std::string> names(addresses.size());
+  // (module, its virtual address, place in `addresses`): one pass over the tables of each module.
+  std::vector<std::tuple<ModuleIndex, std::uint64_t, std::size_t>> wanted;
+  for (std::size_t i = 0; i < addresses.size(); ++i)
+    if (const auto module = state_->snapshot.find_module(addresses[i]))
+      wanted.emplace_back(*module, state_->snapshot.modules[*module].to_vaddr(addresses[i]), i);
+  std::ranges::sort(wanted);
+  for (std::size_t first = 0; first < wanted.size();) {
+    const ModuleIndex module = std::get<0>(wanted[first]);
+    std::vector<std::uint64_t> vaddrs;
+    while (first + vaddrs.size() < wanted.size() && std::get<0>(wanted[first + vaddrs.size()]) == module)
+      vaddrs.push_back(std::get<1>(wanted[first + vaddrs.size()]));
+    const auto symbols = find_symbols(state_->files_of(module).with_symbols(), vaddrs, SymbolKind::DATA);
+    for (std::size_t i = 0; i < symbols.size(); ++i) {
+      if (symbols[i].name.empty()) continue;
+      std::string& name = names[std::get<2>(wanted[first + i])];
+      name = function_name(symbols[i].name);
+      if (vaddrs[i] != symbols[i].start) name += fmt::format("+{:#x}", vaddrs[i] - symbols[i].start);
+    }
+    first += vaddrs.size();
+  }
+  return names;
 }
 
 std::vector<Note> Symbolizer::notes() const {

@@ -51,8 +51,9 @@ class Symbolizer {
   // Looks for the debug file if that has not been done.
   ModuleSymbols module_symbols(ModuleIndex module) const;
 
-  // The symbol that covers a data address: "orders_lock" or "table+0x40"; "" where none does.
-  std::string name_of_data(Address address) const;
+  // For each data address the symbol that covers it: "orders_lock" or "table+0x40"; "" where none does. Many
+  // at once cost as much as one.
+  std::vector<std::string> names_of_data(std::span<const Address> addresses) const;
 
   std::vector<Note> notes() const;
 

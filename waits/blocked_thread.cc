@@ -1,8 +1,6 @@
 #include "waits/blocked_thread.h"
 
-#include <cmath>
-
-#include <fmt/format.h>
+#include <algorithm>
 
 namespace standstill {
 namespace {
@@ -92,33 +90,22 @@ FutexCall read_futex_call(const Snapshot& snapshot, const Thread& thread, const 
   return call;
 }
 
-std::optional<double> seconds_at(const MemoryView& memory, Address timespec) {
-  const auto seconds = memory.read<std::int64_t>(timespec);
-  const auto nanoseconds = memory.read<std::int64_t>(timespec + 8);
-  if (!seconds || !nanoseconds || *seconds < 0 || *nanoseconds < 0 || *nanoseconds >= 1'000'000'000)
-    return std::nullopt;
-  return static_cast<double>(*seconds) + static_cast<double>(*nanoseconds) / 1e9;
-}
-
-std::string duration_at(const MemoryView& memory, Address timespec) {
-  const auto seconds = seconds_at(memory, timespec);
-  if (!seconds) return {};
-  return *seconds == std::floor(*seconds) ? fmt::format("{:.0f} s", *seconds)
-                                          : fmt::format("{:.3f} s", *seconds);
-}
-
-Bytes live_stack(const Snapshot& snapshot, const Thread& thread, const Stack& stack, std::uint64_t limit,
-                 std::vector<std::uint8_t>& scratch) {
+std::uint64_t live_stack_size(const Thread& thread, const Stack& stack, std::uint64_t limit) {
   const Address start = thread.registers.stack_pointer();
-  std::uint64_t size = limit;
   for (auto frame = stack.frames.rbegin(); frame != stack.frames.rend(); ++frame) {
     if (!frame->cfa) continue;
     // A stack on another mapping (a signal handler's) ends lower or elsewhere: then only what the limit
     // allows.
-    if (frame->cfa > start && frame->cfa - start < size) size = frame->cfa - start;
+    if (frame->cfa > start && frame->cfa - start < limit) return frame->cfa - start;
     break;
   }
-  return snapshot.memory.bytes_in(start, size, scratch);
+  return limit;
+}
+
+Bytes live_stack(const Snapshot& snapshot, const Thread& thread, const Stack& stack, std::uint64_t limit,
+                 std::vector<std::uint8_t>& scratch) {
+  return snapshot.memory.bytes_in(thread.registers.stack_pointer(), live_stack_size(thread, stack, limit),
+                                  scratch);
 }
 
 }  // namespace standstill

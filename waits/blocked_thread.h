@@ -94,12 +94,10 @@ int effective_system_call(const Snapshot& snapshot, const Thread& thread);
 // Reads the arguments of futex(2); the thread must be in it.
 FutexCall read_futex_call(const Snapshot& snapshot, const Thread& thread, const StackNames& names);
 
-// A struct timespec in memory in seconds; nothing where it cannot be read or is no time.
-std::optional<double> seconds_at(const MemoryView& memory, Address timespec);
-// "3.25 s" of a struct timespec in memory; "" where it cannot be read.
-std::string duration_at(const MemoryView& memory, Address timespec);
-// The live part of a thread's stack in the dump: from the stack pointer to the outermost frame known, at most
-// `limit` bytes. Where no frame is known, up to `limit` bytes of the mapping. May be gathered in `scratch`.
+// How much of a thread's stack is live: bytes from the stack pointer to the outermost frame known, at most
+// `limit`, which it also is where no frame is known.
+std::uint64_t live_stack_size(const Thread& thread, const Stack& stack, std::uint64_t limit);
+// That part as far as it is in the dump. May be gathered in `scratch`.
 Bytes live_stack(const Snapshot& snapshot, const Thread& thread, const Stack& stack, std::uint64_t limit,
                  std::vector<std::uint8_t>& scratch);
 

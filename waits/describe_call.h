@@ -5,6 +5,7 @@
 #include "waits/wait_kind.h"
 
 #include <array>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,9 +17,12 @@ Recognition wait_on_descriptor(const BlockedThread& blocked, WaitWord word, std:
 Recognition wait_in_call(WaitWord word, std::string_view call, std::string detail);
 // "fd 12"; a negative number is no descriptor and says so.
 std::string descriptor_text(std::uint64_t argument);
-// "no timeout", "250 ms", from poll's and epoll's milliseconds.
-std::string milliseconds_text(std::uint64_t argument);
-bool is_forever(std::uint64_t milliseconds);
+// "fd:12" or "fd:3,5", the resource that stands for these descriptors together; "" for none.
+std::string descriptors_id(std::span<const std::int32_t> descriptors);
+// "fd 3, 5 and 2 more": the first of `count` descriptors; "" for none.
+std::string descriptors_text(std::span<const std::int32_t> first, std::uint64_t count);
+// Appends behind a comma where there is something already.
+void add_detail(std::string& detail, std::string_view more);
 
 // The name that stands at the same place as `number` does among `numbers`.
 template <std::size_t N>

@@ -1,13 +1,16 @@
 #include "waits/explain_waits.h"
 
 #include "waits/blocked_thread.h"
+#include "waits/describe_call.h"
 #include "waits/thread_directory.h"
 #include "waits/wait_kind.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include <fmt/format.h>
 #include <sys/syscall.h>
+#include <tbb/parallel_for.h>
 
 namespace standstill {
 namespace {
@@ -41,6 +44,24 @@ struct Explained {
   Recognition recognition;
 };
 
+// The timeout of a futex call: WAIT has a relative one, all others an absolute one (futex(2)).
+std::optional<Timeout> timeout_of(const FutexCall& futex, const MemoryView& memory) {
+  using Clock = Timeout::Clock;
+  const bool is_realtime = futex.is_realtime || futex.operation == FutexCall::LOCK_PI;
+  return timeout_at(memory, futex.timeout,
+                    futex.operation == FutexCall::WAIT ? Clock::RELATIVE
+                    : is_realtime                      ? Clock::REALTIME
+                                                       : Clock::MONOTONIC);
+}
+
+Recognition unknown_call(int system_call) {
+  Recognition unknown;
+  const bool yields = system_call == SYS_sched_yield;
+  unknown.word = yields ? WaitWord::RUNNING : WaitWord::UNKNOWN;
+  unknown.what = yields ? "sched_yield" : fmt::format("system call {}", system_call);
+  return unknown;
+}
+
 Explained explain(const BlockedThread& blocked, const KindsByCall& kinds) {
   Explained best;
   for (const WaitKind* kind : kinds.find(blocked.system_call)) {
@@ -48,11 +69,8 @@ Explained explain(const BlockedThread& blocked, const KindsByCall& kinds) {
     if (recognition && recognition->sureness > best.recognition.sureness)
       best = {kind, std::move(*recognition)};
   }
-  if (best.kind != nullptr) return best;
-  best.recognition.word = blocked.system_call == SYS_sched_yield ? WaitWord::RUNNING : WaitWord::UNKNOWN;
-  best.recognition.what = blocked.system_call == SYS_sched_yield
-                              ? "sched_yield"
-                              : fmt::format("system call {}", blocked.system_call);
+  if (best.kind == nullptr) best.recognition = unknown_call(blocked.system_call);
+  if (blocked.futex) best.recognition.timeout = timeout_of(*blocked.futex, blocked.snapshot.memory);
   return best;
 }
 
@@ -94,9 +112,12 @@ class Resources {
     resource.word = recognition.word;
     resource.what = recognition.what;
     resource.address = recognition.object;
-    resource.id = recognition.resource_id.empty()
-                      ? fmt::format("{}:{}", family(recognition.word), to_string(recognition.object))
-                      : recognition.resource_id;
+    resource.id = recognition.resource_id;
+    if (resource.id.empty()) {
+      resource.id = family(recognition.word);
+      resource.id += ':';
+      resource.id += to_string(recognition.object);
+    }
     if (recognition.object && kind != nullptr && kind->inspect != nullptr) {
       kind->inspect({snapshot_, threads_, recognition.object, Window(snapshot_.memory, recognition.object)},
                     resource);
@@ -123,6 +144,109 @@ bool has_signal_frame(const Stack& stack) {
   return false;
 }
 
+// A few threads of one group: what is done in one go, by one of our own threads.
+struct Portion {
+  static constexpr std::size_t SIZE = 64;
+  const StackGroup* group;
+  std::span<const std::uint32_t> members;
+};
+
+std::vector<Portion> portions_of(std::span<const StackGroup> groups) {
+  std::vector<Portion> portions;
+  for (const StackGroup& group : groups) {
+    const std::span<const std::uint32_t> members = group.members;
+    for (std::size_t first = 0; first < members.size(); first += Portion::SIZE)
+      portions.push_back({&group, members.subspan(first, std::min(Portion::SIZE, members.size() - first))});
+  }
+  return portions;
+}
+
+const WaitKind* find_kind(std::string_view name) {
+  for (const WaitKind* kind : all_kinds())
+    if (kind->name == name) return kind;
+  return nullptr;
+}
+
+class Explanation {
+ public:
+  Explanation(const Snapshot& snapshot, std::span<const Stack> stacks, const CodeNames& names,
+              const Moment& moment)
+      : snapshot_(snapshot), stacks_(stacks), names_(names), moment_(moment), threads_(snapshot) {
+    explained_.resize(snapshot.threads.size());
+    table_.states.resize(snapshot.threads.size());
+  }
+
+  // What each thread waits for by itself; threads do not touch each other here.
+  void look_at(const Portion& portion) {
+    const StackNames names(portion.group->frames, names_);
+    for (const ThreadIndex index : portion.members) {
+      const Thread& thread = snapshot_.threads[index];
+      BlockedThread blocked{.snapshot = snapshot_,
+                            .threads = threads_,
+                            .thread = thread,
+                            .index = index,
+                            .stack = stacks_[index],
+                            .names = names,
+                            .system_call = effective_system_call(snapshot_, thread),
+                            .futex = {}};
+      if (blocked.system_call == SYS_futex) blocked.futex = read_futex_call(snapshot_, thread, names);
+      explained_[index] = explain(blocked, kinds_);
+      fill_state(blocked, explained_[index].recognition);
+    }
+  }
+
+  // The things waited for, each once, in the order in which the portions name them.
+  WaitTable collect(std::span<const Portion> portions) {
+    Resources resources(snapshot_, threads_, table_.resources);
+    const WaitKind* const mutex_kind = find_kind("glibc mutex");
+    for (const Portion& portion : portions) {
+      for (const ThreadIndex index : portion.members) {
+        const auto& [kind, recognition] = explained_[index];
+        WaitState& state = table_.states[index];
+        state.resource = resources.find_or_add(kind, recognition);
+        if (!recognition.mutex || mutex_kind == nullptr) continue;
+        Recognition mutex;
+        mutex.word = WaitWord::MUTEX;
+        mutex.what = "mutex";
+        mutex.object = *recognition.mutex;
+        state.condition_mutex = resources.find_or_add(mutex_kind, mutex);
+      }
+    }
+    // Groups come largest first; waiters are listed as the dump lists threads.
+    for (ThreadIndex index = 0; index < table_.states.size(); ++index)
+      if (const auto resource = table_.states[index].resource)
+        table_.resources[*resource].waiters.push_back(index);
+    return std::move(table_);
+  }
+
+ private:
+  void fill_state(const BlockedThread& blocked, Recognition& recognition) {
+    WaitState& state = table_.states[blocked.index];
+    state.word = recognition.word;
+    state.what = recognition.what;
+    state.detail = std::move(recognition.detail);
+    state.has_deadline = recognition.timeout.has_value();
+    if (recognition.timeout) {
+      const auto left = time_left(*recognition.timeout, blocked.thread, moment_);
+      if (left) state.seconds_left = left->seconds;
+      add_detail(state.detail,
+                 describe_timeout(*recognition.timeout, left,
+                                  recognition.word == WaitWord::SLEEP ? "asked for" : "timeout"));
+    }
+    state.is_woken = blocked.futex && blocked.futex->is_woken();
+    state.in_signal_handler = has_signal_frame(blocked.stack);
+  }
+
+  const Snapshot& snapshot_;
+  std::span<const Stack> stacks_;
+  const CodeNames& names_;
+  const Moment& moment_;
+  const ThreadDirectory threads_;
+  const KindsByCall kinds_;
+  std::vector<Explained> explained_;  // by thread
+  WaitTable table_;
+};
+
 }  // namespace
 
 std::string_view to_string(Certainty certainty) {
@@ -131,58 +255,15 @@ std::string_view to_string(Certainty certainty) {
 }
 
 WaitTable explain_waits(const Snapshot& snapshot, std::span<const Stack> stacks,
-                        std::span<const StackGroup> groups, const CodeNames& names) {
-  WaitTable table;
-  const ThreadDirectory threads(snapshot);
-  const KindsByCall kinds;
-  const WaitKind* const mutex_kind = [] {
-    for (const WaitKind* kind : all_kinds())
-      if (std::string_view(kind->name) == "glibc mutex") return kind;
-    return static_cast<const WaitKind*>(nullptr);
-  }();
-  Resources resources(snapshot, threads, table.resources);
-  table.states.resize(snapshot.threads.size());
-
-  for (const StackGroup& group : groups) {
-    const StackNames stack_names(group.frames, names);
-    for (const ThreadIndex index : group.members) {
-      const Thread& thread = snapshot.threads[index];
-      BlockedThread blocked{.snapshot = snapshot,
-                            .threads = threads,
-                            .thread = thread,
-                            .index = index,
-                            .stack = stacks[index],
-                            .names = stack_names,
-                            .system_call = effective_system_call(snapshot, thread),
-                            .futex = {}};
-      if (blocked.system_call == SYS_futex) blocked.futex = read_futex_call(snapshot, thread, stack_names);
-      Explained explained = explain(blocked, kinds);
-      Recognition& recognition = explained.recognition;
-
-      WaitState& state = table.states[index];
-      state.word = recognition.word;
-      state.what = std::move(recognition.what);
-      recognition.what = state.what;
-      state.detail = std::move(recognition.detail);
-      state.has_deadline = recognition.has_deadline;
-      if (blocked.futex && blocked.futex->timeout && blocked.futex->is_realtime)
-        state.deadline = seconds_at(snapshot.memory, blocked.futex->timeout);
-      state.is_woken = blocked.futex && blocked.futex->is_woken();
-      state.in_signal_handler = has_signal_frame(stacks[index]);
-      state.resource = resources.find_or_add(explained.kind, recognition);
-      if (recognition.mutex && mutex_kind != nullptr) {
-        Recognition mutex;
-        mutex.word = WaitWord::MUTEX;
-        mutex.what = "mutex";
-        mutex.object = *recognition.mutex;
-        state.condition_mutex = resources.find_or_add(mutex_kind, mutex);
-      }
-    }
-  }
-  // Groups come largest first; waiters are listed as the dump lists threads.
-  for (ThreadIndex index = 0; index < table.states.size(); ++index)
-    if (table.states[index].resource) table.resources[*table.states[index].resource].waiters.push_back(index);
-  return table;
+                        std::span<const StackGroup> groups, const CodeNames& names,
+                        std::optional<double> written_at) {
+  Moment moment{.clocks = {}, .written_at = written_at};
+  if (snapshot.facts) moment.clocks = snapshot.facts->clocks;
+  Explanation explanation(snapshot, stacks, names, moment);
+  const std::vector<Portion> portions = portions_of(groups);
+  tbb::parallel_for(std::size_t{0}, portions.size(),
+                    [&](std::size_t i) { explanation.look_at(portions[i]); });
+  return explanation.collect(portions);
 }
 
 }  // namespace standstill

@@ -21,7 +21,9 @@ struct WaitTable {
 
 // `stacks` has one stack for each thread, `groups` groups them (StackGroup::members are thread indices).
 // `names` may be empty. Holders are those that owner fields name; find_probable_holders adds others.
+// `written_at`: when the core's file was written, in seconds since 1970; the only clock that a core has.
 WaitTable explain_waits(const Snapshot& snapshot, std::span<const Stack> stacks,
-                        std::span<const StackGroup> groups, const CodeNames& names);
+                        std::span<const StackGroup> groups, const CodeNames& names,
+                        std::optional<double> written_at = {});
 
 }  // namespace standstill

@@ -228,17 +228,29 @@ void find_probable_holders(const Snapshot& snapshot, std::span<const Stack> stac
   search.conclude();
 }
 
-std::optional<std::uint32_t> find_holding_frame(const Snapshot& snapshot, const Symbolizer& symbolizer,
-                                                const Thread& thread, Address lock) {
-  const Address locks[] = {lock};
+std::vector<std::optional<std::uint32_t>> find_holding_frames(const Snapshot& snapshot,
+                                                              const Symbolizer& symbolizer,
+                                                              std::span<const Holding> holdings) {
+  std::vector<Address> locks;
+  for (const Holding& holding : holdings) locks.push_back(holding.lock);
+  std::ranges::sort(locks);
+  locks.erase(std::ranges::unique(locks).begin(), locks.end());
   FunctionFacts facts(snapshot, locks);
-  const auto unwound = Unwinder(snapshot, symbolizer).unwind_with_registers(thread.registers);
-  const auto sightings = find_sightings(snapshot, thread, unwound, locks, facts);
-  const LockSighting* best = nullptr;
-  const std::uint32_t first = first_own_frame(snapshot, thread, unwound.stack);
-  for (const LockSighting& sighting : sightings)
-    if (sighting.frame >= first && (best == nullptr || is_better(sighting, *best))) best = &sighting;
-  return best == nullptr ? std::nullopt : std::optional(best->frame);
+  const Unwinder unwinder(snapshot, symbolizer);
+  std::vector<std::optional<std::uint32_t>> frames;
+  for (const Holding& holding : holdings) {
+    const Thread& thread = snapshot.threads[holding.thread];
+    const auto unwound = unwinder.unwind_with_registers(thread.registers);
+    const auto sightings = find_sightings(snapshot, thread, unwound, locks, facts);
+    const std::uint32_t first = first_own_frame(snapshot, thread, unwound.stack);
+    const LockSighting* best = nullptr;
+    for (const LockSighting& sighting : sightings)
+      if (locks[sighting.lock] == holding.lock && sighting.frame >= first &&
+          (best == nullptr || is_better(sighting, *best)))
+        best = &sighting;
+    frames.push_back(best == nullptr ? std::nullopt : std::optional(best->frame));
+  }
+  return frames;
 }
 
 }  // namespace standstill

@@ -28,9 +28,15 @@ void find_probable_holders(const Snapshot& snapshot, std::span<const Stack> stac
                            std::span<const StackGroup> groups, const Symbolizer& symbolizer,
                            WaitTable& table);
 
-// The frame in which `thread` seems to have taken the lock at `lock`: for a holder that an owner field names.
-// Nothing where no frame shows it.
-std::optional<std::uint32_t> find_holding_frame(const Snapshot& snapshot, const Symbolizer& symbolizer,
-                                                const Thread& thread, Address lock);
+// A thread that an owner field names as the holder of the lock at an address.
+struct Holding {
+  ThreadIndex thread = 0;
+  Address lock;
+};
+
+// For each the frame in which the thread seems to have taken the lock; nothing where no frame shows it.
+std::vector<std::optional<std::uint32_t>> find_holding_frames(const Snapshot& snapshot,
+                                                              const Symbolizer& symbolizer,
+                                                              std::span<const Holding> holdings);
 
 }  // namespace standstill

@@ -20,9 +20,15 @@ bool StackNames::has(std::string_view function) const {
   return std::ranges::any_of(entries_, [&](const Entry& entry) { return entry.function == function; });
 }
 
-bool StackNames::mentions(std::string_view part) const {
-  return std::ranges::any_of(
-      entries_, [&](const Entry& entry) { return entry.function.find(part) != std::string_view::npos; });
+bool StackNames::mentions(std::string_view literal) const {
+  // The kinds ask the same questions for every thread with this stack; a question is known by where it
+  // stands.
+  for (const auto& [asked, answer] : asked_)
+    if (asked.data() == literal.data() && asked.size() == literal.size()) return answer;
+  const bool answer = std::ranges::any_of(
+      entries_, [&](const Entry& entry) { return entry.function.find(literal) != std::string_view::npos; });
+  asked_.emplace_back(literal, answer);
+  return answer;
 }
 
 }  // namespace standstill

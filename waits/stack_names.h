@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace standstill {
@@ -41,11 +42,13 @@ class StackNames {
   const std::vector<Entry>& entries() const { return entries_; }
   // Whether one of the innermost frames is a function of exactly this name.
   bool has(std::string_view function) const;
-  // Whether one of them contains the text: "futex::Mutex::lock_contended".
-  bool mentions(std::string_view part) const;
+  // Whether one of them contains the text: "futex::Mutex::lock_contended". A literal: the answer is
+  // remembered by its address. Not for several threads at once.
+  bool mentions(std::string_view literal) const;
 
  private:
   std::vector<Entry> entries_;
+  mutable std::vector<std::pair<std::string_view, bool>> asked_;
 };
 
 }  // namespace standstill

@@ -38,7 +38,7 @@ bool is_waiting_for_work(const WaitState& state) {
 
 // Who waits for what, with the holders that are sure enough to build on. A lock of which we have only hints
 // may be released by anybody.
-WaitGraph graph_of(const WaitTable& table, std::optional<double> taken_at) {
+WaitGraph graph_of(const WaitTable& table) {
   WaitGraph graph;
   for (const Resource& resource : table.resources) {
     WaitGraph::Resource node;
@@ -60,8 +60,7 @@ WaitGraph graph_of(const WaitTable& table, std::optional<double> taken_at) {
     if (state.resource) {
       task.waits_for = *state.resource;
       // What its waiter was woken from, or will time out of, is no deadlock; neither is a free lock.
-      task.can_go_on =
-          state.has_deadline && !(taken_at && state.deadline && *state.deadline > *taken_at + LONG_WAIT);
+      task.can_go_on = state.has_deadline && state.seconds_left.value_or(0) <= LONG_WAIT;
       const Resource& resource = table.resources[*state.resource];
       if (state.is_woken && resource.holders.empty()) task.can_go_on = true;
     }
@@ -247,6 +246,27 @@ void add_root_blockers(const WaitGraph& graph, const WaitTable& table, const std
   }
 }
 
+// Where each holder took its lock, for the few that are shown.
+void add_holding_frames(const Snapshot& snapshot, const Symbolizer& symbolizer, const Verdict& verdict,
+                        WaitTable& table) {
+  constexpr std::size_t SHOWN = 64;
+  std::vector<Holding> holdings;
+  std::vector<Holder*> holders;
+  for (const WaitFinding& finding : verdict.findings) {
+    for (const ResourceIndex index : finding.resources) {
+      Resource& resource = table.resources[index];
+      if (!resource.address || resource.word == WaitWord::JOIN) continue;
+      for (Holder& holder : resource.holders) {
+        if (holder.frame || holders.size() == SHOWN) continue;
+        holdings.push_back({holder.thread, resource.address});
+        holders.push_back(&holder);
+      }
+    }
+  }
+  const auto frames = find_holding_frames(snapshot, symbolizer, holdings);
+  for (std::size_t i = 0; i < holders.size(); ++i) holders[i]->frame = frames[i];
+}
+
 }  // namespace
 
 std::string_view to_string(FindingKind kind) {
@@ -256,9 +276,9 @@ std::string_view to_string(FindingKind kind) {
   return WORDS[static_cast<std::size_t>(kind)];
 }
 
-Verdict judge_table(const WaitTable& table, std::optional<double> taken_at) {
+Verdict judge_table(const WaitTable& table) {
   Verdict verdict;
-  const WaitGraph graph = graph_of(table, taken_at);
+  const WaitGraph graph = graph_of(table);
   const std::vector<bool> stuck = find_stuck(graph);
   add_deadlocks(graph, table, verdict.findings);
   add_orphans(graph, table, verdict.findings);
@@ -282,25 +302,10 @@ Verdict judge_table(const WaitTable& table, std::optional<double> taken_at) {
 }
 
 Verdict judge_waits(const Snapshot& snapshot, std::span<const Stack> stacks,
-                    std::span<const StackGroup> groups, const Symbolizer& symbolizer, WaitTable& table,
-                    std::optional<double> taken_at) {
+                    std::span<const StackGroup> groups, const Symbolizer& symbolizer, WaitTable& table) {
   find_probable_holders(snapshot, stacks, groups, symbolizer, table);
-  Verdict verdict = judge_table(table, taken_at);
-  // Where each holder took it, for the few that are shown.
-  constexpr std::size_t SHOWN = 64;
-  std::size_t budget = SHOWN;
-  for (const WaitFinding& finding : verdict.findings) {
-    for (const ResourceIndex index : finding.resources) {
-      Resource& resource = table.resources[index];
-      if (!resource.address || resource.word == WaitWord::JOIN) continue;
-      for (Holder& holder : resource.holders) {
-        if (holder.frame || budget == 0) continue;
-        --budget;
-        holder.frame =
-            find_holding_frame(snapshot, symbolizer, snapshot.threads[holder.thread], resource.address);
-      }
-    }
-  }
+  Verdict verdict = judge_table(table);
+  add_holding_frames(snapshot, symbolizer, verdict, table);
   return verdict;
 }
 

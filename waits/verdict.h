@@ -47,13 +47,12 @@ struct Verdict {
 
 // Also adds to `table` the holders of the findings' locks that no owner field names, and the frames in which
 // locks were taken.
-// `taken_at`: when the picture was taken, in seconds since 1970. A wait with a deadline more than a minute
-// later counts as one without, but what rests on it is at most POSSIBLE.
+// A wait of which more than a minute was left counts as one without a deadline, but what rests on it is at
+// most POSSIBLE.
 Verdict judge_waits(const Snapshot& snapshot, std::span<const Stack> stacks,
-                    std::span<const StackGroup> groups, const Symbolizer& symbolizer, WaitTable& table,
-                    std::optional<double> taken_at = {});
+                    std::span<const StackGroup> groups, const Symbolizer& symbolizer, WaitTable& table);
 
 // The same from a finished table: pure, for tests.
-Verdict judge_table(const WaitTable& table, std::optional<double> taken_at = {});
+Verdict judge_table(const WaitTable& table);
 
 }  // namespace standstill

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "waits/blocked_thread.h"
+#include "waits/timeout.h"
 #include "waits/wait_state.h"
 
 #include <cstdint>
@@ -28,11 +29,11 @@ constexpr int NAMED = 30;      // added: a function on the stack says so
 struct Recognition {
   int sureness = 0;
   WaitWord word = WaitWord::UNKNOWN;
-  std::string what;              // "recursive mutex"
-  Address object;                // 0 where the wait has no object in memory
-  std::string resource_id;       // for what has no address: "fd:12"; "" for an object or for nothing
-  std::optional<Address> mutex;  // of a condition: to be taken again
-  bool has_deadline = false;
+  std::string what;                // "recursive mutex"
+  Address object;                  // 0 where the wait has no object in memory
+  std::string resource_id;         // for what has no address: "fd:12"; "" for an object or for nothing
+  std::optional<Address> mutex;    // of a condition: to be taken again
+  std::optional<Timeout> timeout;  // of a system call; that of a futex call is seen to for all kinds
   std::string detail;
 };
 

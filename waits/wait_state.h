@@ -63,8 +63,8 @@ struct WaitState {
   std::string what;  // "mutex", "condition variable", "epoll_wait"
   std::optional<ResourceIndex> resource;
   std::optional<ResourceIndex> condition_mutex;  // the mutex to be taken again when a condition is signalled
-  std::optional<double> deadline;                // seconds since 1970, where the timeout is on that clock
   bool has_deadline = false;                     // a timeout ends the wait by itself
+  std::optional<double> seconds_left;            // until then, at the picture, as far as that is known
   // The futex word no longer has the value that was waited for: the thread has been, or will be, let go.
   bool is_woken = false;
   bool in_signal_handler = false;  // a signal frame lies below the wait

@@ -15,6 +15,7 @@ namespace {
 
 void add_options(CLI::App& app, Options& options) {
   add_target_options(app, options);
+  options.wants_verdict = false;
   options.profile = "threads";
   add_choice(app, "--profile", options.profile, {"threads", "heap", "allocs", "growth"},
              "what is counted: threads (the default); allocated memory, by what is in use, by all that ever was, or by "

@@ -16,6 +16,7 @@ namespace {
 
 void add_options(CLI::App& app, Options& options) {
   add_target_options(app, options);
+  options.wants_verdict = false;
   app.add_option("--debug", options.debug,
                  "1: equal stacks once, with their count; 2: one thread after another")
       ->type_name("1|2")

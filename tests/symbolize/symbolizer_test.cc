@@ -352,9 +352,16 @@ TEST_CASE("a data address is named by the symbol that covers it") {
   const Snapshot snapshot = snapshot_of(module_of(program));
   Symbolizer symbolizer(snapshot, plain_options());
   const Address table(address_of_symbol(program, "orders_table"));
-  CHECK(symbolizer.name_of_data(table) == "orders_table");
-  CHECK(symbolizer.name_of_data(table + 0x40) == "orders_table+0x40");
-  CHECK(symbolizer.name_of_data(table + 32 * 4) != "orders_table+0x80");
-  CHECK(symbolizer.name_of_data(Address(1)).empty());
-  CHECK(symbolizer.name_of_data(Address(std::uint64_t{1} << 47)).empty());
+  const auto name_of_data = [&](Address address) {
+    return symbolizer.names_of_data(std::vector{address}).front();
+  };
+  CHECK(name_of_data(table) == "orders_table");
+  CHECK(name_of_data(table + 0x40) == "orders_table+0x40");
+  CHECK(name_of_data(table + 32 * 4) != "orders_table+0x80");
+  CHECK(name_of_data(Address(1)).empty());
+  CHECK(name_of_data(Address(std::uint64_t{1} << 47)).empty());
+  // Asked for together, in any order, each gets its own.
+  const std::vector<Address> several = {table + 0x40, Address(1), table};
+  CHECK(symbolizer.names_of_data(several) ==
+        std::vector<std::string>{"orders_table+0x40", "", "orders_table"});
 }

@@ -43,7 +43,7 @@ struct Patient {
     registers[Registers::RSP] = STACK.value();
     snapshot.threads.push_back(thread);
   }
-  WaitTable explain() {
+  WaitTable explain(std::optional<double> written_at = {}) {
     const Bytes all_heap(heap);
     // In two pieces, as a dump has them where protections differ.
     std::vector<IntervalMap<MemoryView::Piece>::Interval> pieces = {
@@ -53,7 +53,8 @@ struct Patient {
     snapshot.memory = MemoryView(pieces, {});
     StackGroup all;
     for (std::uint32_t i = 0; i < snapshot.threads.size(); ++i) all.members.push_back(i);
-    return explain_waits(snapshot, std::vector<Stack>(snapshot.threads.size()), std::vector{all}, {});
+    return explain_waits(snapshot, std::vector<Stack>(snapshot.threads.size()), std::vector{all}, {},
+                         written_at);
   }
 };
 
@@ -177,10 +178,9 @@ TEST_CASE("a cycle that a near deadline will break is no deadlock, one that last
   put_mutex(patient, 0x140, 2, 102);
   patient.add_thread(101, 0x10140, WAIT_BITSET_PRIVATE_REALTIME, 2, 0x10800);
   patient.add_thread(102, 0x10100, WAIT_PRIVATE, 2);
-  const WaitTable table = patient.explain();
-  for (const WaitFinding& finding : judge_table(table, seconds - 5.0).findings)
+  for (const WaitFinding& finding : judge_table(patient.explain(seconds - 5.0)).findings)
     CHECK(finding.kind == FindingKind::ROOT_BLOCKER);
-  const Verdict late = judge_table(table, seconds - 3600.0);
+  const Verdict late = judge_table(patient.explain(seconds - 3600.0));
   REQUIRE(late.findings.size() == 1);
   CHECK(late.findings[0].kind == FindingKind::DEADLOCK);
   CHECK(late.findings[0].certainty == Certainty::POSSIBLE);

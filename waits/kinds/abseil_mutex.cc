@@ -42,7 +42,6 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   Recognition found;
   found.word = WaitWord::MUTEX;
   found.what = "absl::Mutex";
-  found.has_deadline = static_cast<bool>(futex.timeout);
   std::vector<std::uint8_t> scratch;
   const Bytes bytes = live_stack(blocked.snapshot, blocked.thread, blocked.stack, STACK_REACH, scratch);
   for (std::uint64_t offset = 0; offset + 8 <= bytes.size(); offset += 8) {

@@ -31,7 +31,6 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
     found.sureness = sureness::GUESS;  // any program may call futex like this
   }
   found.object = futex.word;
-  found.has_deadline = static_cast<bool>(futex.timeout);
   if (futex.current)
     found.detail = "while the value is " + std::to_string(static_cast<std::int32_t>(futex.value));
   return found;

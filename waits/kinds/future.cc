@@ -20,7 +20,6 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   found.word = WaitWord::CONDITION;
   found.what = "std::future";
   found.object = futex.word;
-  found.has_deadline = static_cast<bool>(futex.timeout);
   return found;
 }
 

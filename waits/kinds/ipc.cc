@@ -28,10 +28,11 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
     if (number && change)
       found.detail += ", number " + std::to_string(*number) + ", change " + std::to_string(*change);
   }
-  found.has_deadline =
-      (blocked.system_call == SYS_semtimedop && blocked.argument(3) != 0) ||
-      ((blocked.system_call == SYS_mq_timedreceive || blocked.system_call == SYS_mq_timedsend) &&
-       blocked.argument(4) != 0);
+  const MemoryView& memory = blocked.snapshot.memory;
+  if (blocked.system_call == SYS_semtimedop)
+    found.timeout = timeout_at(memory, Address(blocked.argument(3)), Timeout::Clock::RELATIVE);
+  else if (blocked.system_call == SYS_mq_timedreceive || blocked.system_call == SYS_mq_timedsend)
+    found.timeout = timeout_at(memory, Address(blocked.argument(4)), Timeout::Clock::REALTIME);
   return found;
 }
 

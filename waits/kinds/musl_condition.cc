@@ -49,7 +49,6 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   Recognition found;
   found.word = WaitWord::CONDITION;
   found.what = "condition variable";
-  found.has_deadline = static_cast<bool>(futex.timeout);
   const auto condition = find_condition(blocked, futex.word - BARRIER_IN_NODE);
   found.sureness = condition ? sureness::POINTER : sureness::ARGUMENTS;
   found.object = condition.value_or(Address());

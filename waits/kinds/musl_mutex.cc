@@ -25,7 +25,6 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   found.word = WaitWord::MUTEX;
   found.what = "mutex";
   found.object = futex.word - 4;
-  found.has_deadline = static_cast<bool>(futex.timeout);
   if ((*type & TYPES) == 0 && owner == TAKEN)
     found.sureness = sureness::OWN_SHAPE;
   else if ((*type & TYPES) != 0 && ThreadDirectory::is_plausible_tid(owner))

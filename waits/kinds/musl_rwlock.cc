@@ -28,7 +28,6 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   found.word = blocked.names.mentions("rdlock") ? WaitWord::RWLOCK_READ : WaitWord::RWLOCK_WRITE;
   found.what = "rwlock";
   found.object = futex.word;
-  found.has_deadline = static_cast<bool>(futex.timeout);
   return found;
 }
 

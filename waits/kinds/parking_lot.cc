@@ -65,7 +65,6 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   const bool in_own_tls = futex.word < block && block - futex.word < TLS_REACH;
   if (!named && !in_own_tls) return std::nullopt;
   Recognition found;
-  found.has_deadline = static_cast<bool>(futex.timeout);
   const auto key = find_key(blocked, futex);
   const bool waits_for_readers =
       key && key->value() % 2 == 1 && is_waiting_for_readers(blocked.snapshot.memory, *key - 1);

@@ -4,7 +4,8 @@
 #include "waits/wait_kind.h"
 
 #include <array>
-#include <bit>
+#include <cstring>
+#include <vector>
 
 #include <sys/syscall.h>
 
@@ -13,33 +14,37 @@ namespace {
 
 constexpr std::array<int, 2> CALLS = {SYS_poll, SYS_ppoll};
 
-std::string list_descriptors(const MemoryView& memory, Address list, std::uint64_t count) {
-  constexpr std::uint64_t SHOWN = 4;
-  std::string text;
-  for (std::uint64_t i = 0; i < std::min(count, SHOWN); ++i) {
-    std::array<std::uint8_t, 4> bytes;
-    if (!memory.copy_once(list + 8 * i, bytes)) break;  // mostly on the thread's stack
-    text += (i == 0 ? "fd " : ", ") + std::to_string(std::bit_cast<std::int32_t>(bytes));
+std::vector<std::int32_t> descriptors_at(const MemoryView& memory, Address list, std::uint64_t count) {
+  constexpr std::uint64_t MOST = 8;
+  std::array<std::uint8_t, 8 * MOST> bytes;
+  const std::span<std::uint8_t> wanted = std::span(bytes).first(8 * std::min(count, MOST));
+  std::vector<std::int32_t> descriptors;
+  if (!memory.copy_once(list, wanted)) return descriptors;  // mostly on the thread's stack
+  for (std::size_t i = 0; i < wanted.size(); i += 8) {
+    std::int32_t descriptor = 0;
+    std::memcpy(&descriptor, wanted.data() + i, sizeof descriptor);
+    descriptors.push_back(descriptor);
   }
-  if (!text.empty() && count > SHOWN) text += " and " + std::to_string(count - SHOWN) + " more";
-  return text;
+  return descriptors;
 }
 
 std::optional<Recognition> recognise(const BlockedThread& blocked) {
+  constexpr int RESTART_NO_HANDLER = 514;
   const bool is_ppoll = blocked.system_call == SYS_ppoll;
   const std::uint64_t count = blocked.argument(1);
-  std::string detail = list_descriptors(blocked.snapshot.memory, Address(blocked.argument(0)), count);
-  if (!detail.empty()) detail += ", ";
-  Recognition found = wait_in_call(WaitWord::POLL, is_ppoll ? "ppoll" : "poll", "");
-  if (is_ppoll) {
-    const Address timeout(blocked.argument(2));
-    const std::string span = timeout ? duration_at(blocked.snapshot.memory, timeout) : "";
-    found.has_deadline = static_cast<bool>(timeout);
-    found.detail = detail + (!timeout ? "no timeout" : span.empty() ? "with a timeout" : "timeout " + span);
+  const MemoryView& memory = blocked.snapshot.memory;
+  const auto descriptors = descriptors_at(memory, Address(blocked.argument(0)), count);
+  Recognition found =
+      wait_in_call(WaitWord::POLL, is_ppoll ? "ppoll" : "poll", descriptors_text(descriptors, count));
+  if (descriptors.size() == count) found.resource_id = descriptors_id(descriptors);
+  if (!is_ppoll) {
+    found.timeout = timeout_in_milliseconds(blocked.argument(2));
   } else {
-    found.has_deadline = !is_forever(blocked.argument(2));
-    found.detail = detail + milliseconds_text(blocked.argument(2));
+    found.timeout = timeout_at(memory, Address(blocked.argument(2)), Timeout::Clock::RELATIVE);
+    if (found.timeout && was_interrupted(blocked.thread, RESTART_NO_HANDLER))
+      std::swap(found.timeout->left, found.timeout->seconds);
   }
+  if (!found.timeout) add_detail(found.detail, "no timeout");
   return found;
 }
 

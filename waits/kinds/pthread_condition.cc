@@ -16,6 +16,7 @@
 #include "waits/kinds/pthread_mutex.h"
 #include "waits/wait_kind.h"
 
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -42,14 +43,14 @@ bool is_condition_at(const Window& window, std::int64_t back, const Layout& layo
 }
 
 std::optional<Address> mutex_beside(const BlockedThread& blocked, Address condition) {
+  std::array<std::uint8_t, STACK_REACH> copy;
+  const auto wanted = std::span(copy).first(live_stack_size(blocked.thread, blocked.stack, STACK_REACH));
+  const MemoryView& memory = blocked.snapshot.memory;
+  const Address top = blocked.thread.registers.stack_pointer();
+  // Ten thousand waiters have ten thousand stacks: none is worth mapping.
+  Bytes bytes = std::span(copy).first(memory.copy_unmapped(top, wanted));
   std::vector<std::uint8_t> scratch;
-  Bytes bytes = live_stack(blocked.snapshot, blocked.thread, blocked.stack, STACK_REACH, scratch);
-  std::array<std::uint8_t, STACK_REACH>
-      copy;  // ten thousand waiters have ten thousand stacks: none is worth mapping
-  const auto wanted = std::span(copy).first(bytes.size());
-  if (blocked.snapshot.memory.copy_unmapped(blocked.thread.registers.stack_pointer(), wanted) ==
-      wanted.size())
-    bytes = wanted;
+  if (bytes.empty()) bytes = memory.bytes_in(top, wanted.size(), scratch);
   for (std::uint64_t offset = 0; offset + 16 <= bytes.size(); offset += 8) {
     std::uint64_t pair[2];
     std::memcpy(pair, bytes.data() + offset, sizeof pair);
@@ -85,7 +86,6 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   if (best.sureness == 0) return std::nullopt;
   best.word = WaitWord::CONDITION;
   best.what = "condition variable";
-  best.has_deadline = static_cast<bool>(futex.timeout);
   if (named) best.sureness += sureness::NAMED;
   return best;
 }

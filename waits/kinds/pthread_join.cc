@@ -22,7 +22,6 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   Recognition found;
   found.word = WaitWord::JOIN;
   found.what = "end of a thread";
-  found.has_deadline = static_cast<bool>(futex.timeout);
   found.object = futex.word;
   const bool named = blocked.names.mentions("pthread_join") || blocked.names.mentions("clockjoin");
   const auto target = blocked.threads.by_tid(futex.value);

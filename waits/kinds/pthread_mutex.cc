@@ -78,7 +78,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
                     .object = futex.word,
                     .resource_id = {},
                     .mutex = {},
-                    .has_deadline = static_cast<bool>(futex.timeout),
+                    .timeout = {},
                     .detail = {}};
   const auto fields = read_fields(futex.around);
   if (!fields) {

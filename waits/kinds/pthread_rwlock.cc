@@ -42,7 +42,6 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   if (futex.by_syscall_function || !futex.is_wait()) return std::nullopt;
   Recognition found;
   found.what = "rwlock";
-  found.has_deadline = static_cast<bool>(futex.timeout);
   std::int64_t back = -1;
   if ((futex.value == 3 || futex.value == 2) && is_rwlock_at(futex.around, 8, futex.is_private)) {
     back = 8;

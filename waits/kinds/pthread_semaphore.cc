@@ -25,7 +25,6 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   found.word = WaitWord::SEMAPHORE;
   found.what = "semaphore";
   found.object = futex.word;
-  found.has_deadline = static_cast<bool>(futex.timeout);
   return found;
 }
 

@@ -18,7 +18,6 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   found.word = WaitWord::CONDITION;
   found.what = "Rust condition variable";
   found.object = futex.word;
-  found.has_deadline = static_cast<bool>(futex.timeout);
   return found;
 }
 

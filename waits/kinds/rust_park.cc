@@ -18,7 +18,6 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   found.what = blocked.names.mentions("mpsc") || blocked.names.mentions("mpmc") ? "Rust channel (parked)"
                                                                                 : "Rust thread parked";
   found.object = futex.word;
-  found.has_deadline = static_cast<bool>(futex.timeout);
   return found;
 }
 

@@ -24,7 +24,6 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   if (!is_rust_futex_call(futex)) return std::nullopt;
   Recognition found;
   found.what = "Rust rwlock";
-  found.has_deadline = static_cast<bool>(futex.timeout);
   const auto state_before = futex.around.u32(-4);
   if ((futex.value & READERS_WAIT) && futex.value != 0xffffffff && is_held(futex.value)) {
     found.sureness = sureness::OWN_SHAPE;

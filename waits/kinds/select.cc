@@ -3,6 +3,7 @@
 #include "waits/wait_kind.h"
 
 #include <array>
+#include <vector>
 
 #include <sys/syscall.h>
 
@@ -11,40 +12,44 @@ namespace {
 
 constexpr std::array<int, 2> CALLS = {SYS_select, SYS_pselect6};
 
-std::string list_set(const MemoryView& memory, Address set, std::uint64_t count) {
-  constexpr int SHOWN = 4;
-  std::string text;
-  int found = 0;
-  if (!set || count > 65536) return text;
+// The numbers in a set, a few more than are shown.
+std::vector<std::int32_t> members_of(const MemoryView& memory, Address set, std::uint64_t count) {
+  constexpr std::size_t MOST = 8;
+  std::vector<std::int32_t> found;
+  if (!set || count > 65536) return found;
   for (std::uint64_t word = 0; word * 64 < count; ++word) {
     const auto bits = memory.read<std::uint64_t>(set + 8 * word);
     if (!bits) break;
     for (std::uint64_t bit = 0; bit < 64 && word * 64 + bit < count; ++bit) {
       if (!((*bits >> bit) & 1)) continue;
-      if (++found > SHOWN) return text + "...";
-      text += " " + std::to_string(word * 64 + bit);
+      found.push_back(static_cast<std::int32_t>(word * 64 + bit));
+      if (found.size() == MOST) return found;
     }
   }
-  return text;
+  return found;
 }
 
 std::optional<Recognition> recognise(const BlockedThread& blocked) {
+  constexpr int RESTART_NO_HANDLER = 514;
   const MemoryView& memory = blocked.snapshot.memory;
-  const std::uint64_t count = blocked.argument(0);
-  constexpr std::array<const char*, 3> SETS = {"to read fd", "to write fd", "exceptions of fd"};
-  std::string detail;
+  const bool is_pselect = blocked.system_call == SYS_pselect6;
+  constexpr std::array<const char*, 3> SETS = {"to read ", "to write ", "exceptions of "};
+  Recognition found = wait_in_call(WaitWord::SELECT, is_pselect ? "pselect6" : "select", "");
+  std::vector<std::int32_t> all;
   for (unsigned set = 0; set < SETS.size(); ++set) {
-    const std::string descriptors = list_set(memory, Address(blocked.argument(set + 1)), count);
-    if (!descriptors.empty()) detail += (detail.empty() ? "" : ", ") + std::string(SETS[set]) + descriptors;
+    const auto members = members_of(memory, Address(blocked.argument(set + 1)), blocked.argument(0));
+    if (!members.empty()) add_detail(found.detail, SETS[set] + descriptors_text(members, members.size()));
+    all.insert(all.end(), members.begin(), members.end());
   }
-  const Address timeout(blocked.argument(4));
-  Recognition found =
-      wait_in_call(WaitWord::SELECT, blocked.system_call == SYS_select ? "select" : "pselect6", "");
-  found.has_deadline = static_cast<bool>(timeout);
-  if (!detail.empty()) detail += ", ";
-  // glibc calls pselect6 for both; the kernel may have written the time left into it.
-  const std::string span = timeout && blocked.system_call == SYS_pselect6 ? duration_at(memory, timeout) : "";
-  found.detail = detail + (!timeout ? "no timeout" : span.empty() ? "with a timeout" : "timeout " + span);
+  found.resource_id = descriptors_id(all);
+  if (is_pselect) {
+    found.timeout = timeout_at(memory, Address(blocked.argument(4)), Timeout::Clock::RELATIVE);
+    if (found.timeout && was_interrupted(blocked.thread, RESTART_NO_HANDLER))
+      std::swap(found.timeout->left, found.timeout->seconds);
+  } else if (blocked.argument(4) != 0) {
+    found.timeout = Timeout{};  // a struct timeval, which the kernel changes as it likes
+  }
+  if (!found.timeout) add_detail(found.detail, "no timeout");
   return found;
 }
 

@@ -25,7 +25,9 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   // sigsuspend names the signals that stay blocked, sigwait those that are waited for.
   Recognition found = wait_in_call(WaitWord::SIGNAL, waits ? "rt_sigtimedwait" : "rt_sigsuspend",
                                    waits && set ? list_signals(*set) : "any signal that is not blocked");
-  if (waits) found.has_deadline = blocked.argument(2) != 0;
+  if (waits)
+    found.timeout =
+        timeout_at(blocked.snapshot.memory, Address(blocked.argument(2)), Timeout::Clock::RELATIVE);
   return found;
 }
 

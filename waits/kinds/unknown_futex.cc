@@ -14,7 +14,6 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   Recognition found;
   found.sureness = 1;
   found.object = futex.word;
-  found.has_deadline = static_cast<bool>(futex.timeout);
   if (futex.is_priority_inheriting()) {
     found.word = WaitWord::MUTEX;
     found.what = "priority-inheriting lock";
