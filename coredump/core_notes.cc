@@ -179,7 +179,16 @@ void read_note(const ElfNote& note, std::uint64_t offset, const Architecture& ar
 void read_core_notes(Bytes segment, std::uint64_t alignment, std::uint64_t file_offset,
                      const Architecture& architecture, CoreNotes& result) {
   ElfNoteReader reader(segment, alignment);
-  while (const auto note = reader.next()) read_note(*note, file_offset + note->offset, architecture, result);
+  std::uint64_t first_thread = 0;
+  while (const auto note = reader.next()) {
+    const std::size_t threads = result.threads.size();
+    read_note(*note, file_offset + note->offset, architecture, result);
+    if (result.threads.size() == threads) continue;
+    if (threads == 0) first_thread = note->offset;
+    // Ten thousand threads: the notes of each take as much room as those of the first.
+    if (threads == 1 && note->offset > first_thread)
+      result.threads.reserve(2 + (segment.size() - note->offset) / (note->offset - first_thread));
+  }
   if (const auto& cut = reader.cut()) {
     damaged(result, file_offset + cut->offset, name_of_note(cut->type), cut->expected, cut->available);
   }

@@ -56,8 +56,9 @@ Result<Packed> read_header(const ElfImage::Section& section) {
 std::shared_ptr<std::uint8_t> allocate(std::uint64_t size) {
   constexpr std::uint64_t HUGE_PAGE = 2 << 20;
   const bool is_large = size >= HUGE_PAGE / 2;
-  void* memory = is_large ? std::aligned_alloc(HUGE_PAGE, (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE)
-                          : std::malloc(std::max<std::uint64_t>(size, 1));
+  if (is_large) size = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+  void* memory =
+      is_large ? std::aligned_alloc(HUGE_PAGE, size) : std::malloc(std::max<std::uint64_t>(size, 1));
   if (memory != nullptr && is_large) ::madvise(memory, size, MADV_HUGEPAGE);
   return {static_cast<std::uint8_t*>(memory), &std::free};
 }
