@@ -23,7 +23,8 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& val
 }
 
 void add_target_options(CLI::App& app, Options& options) {
-  app.add_option("TARGET", options.target, "a core file of the process, or - for one on standard input")
+  app.add_option("TARGET", options.target,
+                 "a pid, a core file of the process, or - for one on standard input")
       ->required();
   app.add_option("--exe", options.executable, "the program, where the path in the core does not lead to it")
       ->type_name("FILE")
@@ -44,6 +45,8 @@ void add_target_options(CLI::App& app, Options& options) {
       ->take_last();
   add_choice(app, "--color", options.color, {"auto", "always", "never"},
              "colours in text; auto: on a terminal without NO_COLOR");
+  app.add_flag("--no-stop", options.no_stop,
+               "of a pid: no pause; threads that sleep are looked at while they sleep");
   app.add_flag("-q,--quiet", options.quiet, "no progress and no warnings");
   app.add_flag("-v,--verbose", options.verbose, "fold and leave out nothing, and say more");
 }

@@ -23,11 +23,15 @@ std::string signal_name(int number) {
   return abbreviation == nullptr ? "" : fmt::format("SIG{}", abbreviation);
 }
 
+std::string time_text(std::time_t seconds) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(seconds));
+}
+
 // A core has no time of its own: when its file was last written is the next best.
 std::string time_of_file(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (path.empty() || path == "-" || stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(status.st_mtime));
+  return time_text(status.st_mtime);
 }
 
 std::string_view reason(MissingName missing) {
@@ -131,6 +135,10 @@ TargetRecord to_target_record(const Snapshot& snapshot) {
     if (signal->tid != 0) record.signal_task = thread_id(signal->tid);
   }
   record.captured_at = time_of_file(snapshot.path);
+  if (snapshot.facts) {
+    record.captured_at = time_text(snapshot.facts->clocks.realtime_ns / 1'000'000'000);
+    record.pause_ms = snapshot.facts->pause_ms;
+  }
   record.thread_count = snapshot.threads.size();
   record.missing_bytes = snapshot.completeness.missing_bytes;
   record.missing_segments = snapshot.completeness.missing_segments;
@@ -139,7 +147,8 @@ TargetRecord to_target_record(const Snapshot& snapshot) {
 }
 
 std::optional<double> time_of_picture(const Snapshot& snapshot) {
-  struct stat status {};
+  if (snapshot.facts) return static_cast<double>(snapshot.facts->clocks.realtime_ns) / 1e9;
+  struct stat status{};
   if (snapshot.path.empty() || snapshot.path == "-" || stat(snapshot.path.c_str(), &status) != 0 ||
       !S_ISREG(status.st_mode))
     return std::nullopt;

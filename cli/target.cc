@@ -1,8 +1,10 @@
 #include "cli/target.h"
 
+#include "coredump/freeze_process.h"
 #include "coredump/open_core.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -23,18 +25,22 @@ bool exists(const std::string& path) {
 }  // namespace
 
 Result<Snapshot> take_picture(const Options& options, Progress& progress) {
-  if (is_number(options.target) && !exists(options.target)) {
-    const std::string& pid = options.target;
-    if (!exists("/proc/" + pid))
-      return failure(fmt::format("there is no process {}, and no file of that name", pid));
-    return failure(fmt::format("{} is a running process; this version reads cores only", pid),
-                   fmt::format("take a core with: gcore {}  and then: standstill core.{}", pid, pid));
-  }
   OpenOptions open;
   open.executable = options.executable;
   open.sysroot = options.sysroot;
   open.debug_dirs = options.debug_dirs;
   open.progress = progress.callback();
+  if (is_number(options.target) && !exists(options.target)) {
+    int pid = 0;
+    const std::string& text = options.target;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
+    if (error != std::errc() || end != text.data() + text.size())
+      return failure(fmt::format("there is no process {}, and no file of that name", text));
+    FreezeOptions freeze;
+    freeze.open = std::move(open);
+    freeze.stop = !options.no_stop;
+    return freeze_process(pid, freeze);
+  }
   return open_core(options.target, open);
 }
 

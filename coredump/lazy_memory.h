@@ -6,7 +6,11 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "base/error.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <vector>
 
 namespace standstill {
@@ -32,6 +36,14 @@ class LazyMemory {
   // Everything that was read so far, in the order of addresses, neighbours joined where they lie together
   // here too. Not to be called while others ask for more.
   virtual std::vector<MemoryRun> kept() const = 0;
+
+  // Copies what is there now from `address` on, as far as `out` reaches or it can be read, and keeps nothing:
+  // for gigabytes that are written elsewhere at once. What was read before is given as it was then. The
+  // number of bytes copied.
+  virtual std::size_t copy_uncached(Address address, std::span<std::uint8_t> out) const = 0;
+
+  // What could not be read, in words; known when all reading is done.
+  virtual std::vector<Note> notes() const { return {}; }
 
   // From `address` to the end of its run.
   Bytes bytes_at(Address address) const {

@@ -154,6 +154,16 @@ bool try_file(const std::string& path, Module& module, const ModuleEvidence& evi
   return true;
 }
 
+// A file that is known to be the mapped one needs no comparison. What is no ELF file is refused quietly: it
+// was mapped to be read.
+bool take_mapped_file(const std::string& path, Module& module, const ModuleEvidence& evidence) {
+  if (path.empty()) return false;
+  auto image = ElfImage::open(path);
+  if (!image) return false;
+  accept(path, std::move(*image), module, evidence);
+  return true;
+}
+
 // "DIR/.build-id/ab/cdef...", as Fedora links executables; debug packages put ".debug" files beside it, which
 // hold no text.
 std::string in_build_id_directory(const std::string& directory, const BuildId& id) {
@@ -184,6 +194,8 @@ void attach_file(Module& module, const ModuleEvidence& evidence, const MemoryVie
       try_file(options.executable, module, evidence, memory, true, notes)) {
     return;
   }
+  if (options.find_mapped_file && take_mapped_file(options.find_mapped_file(evidence), module, evidence))
+    return;
   for (const std::string& path : places(module, options)) {
     if (module.file_path.empty()) module.file_path = path;
     if (try_file(path, module, evidence, memory, false, notes)) return;

@@ -13,6 +13,8 @@
 
 namespace standstill {
 
+struct ModuleEvidence;
+
 struct OpenOptions {
   std::string executable;               // --exe
   std::string sysroot;                  // --sysroot
@@ -20,6 +22,9 @@ struct OpenOptions {
   // Finds a module's file elsewhere by its build ID (debuginfod); returns "" where there is none. May be
   // empty.
   std::function<std::string(const BuildId&)> fetch_executable;
+  // A path to the very file that is mapped, of which no more proof is needed; "" where there is none. Only a
+  // living process has it. May be empty.
+  std::function<std::string(const ModuleEvidence&)> find_mapped_file;
   // Called now and then during work over a second: what is being done, and how far (0..1, negative when
   // unknown).
   std::function<void(const std::string&, double)> progress;

@@ -20,10 +20,14 @@ struct Registers {
   std::uint64_t thread_pointer = 0;  // fs_base: the thread control block
   std::uint64_t gs_base = 0;
   std::uint64_t flags = 0;
+  // Bit N: register N (by DWARF number) is not known and stands as zero. All of them, where a thread could
+  // not be stopped; those that the kernel does not show, where it was looked at without stopping it.
+  std::uint32_t unknown = 0;
 
   Address pc() const { return Address(by_dwarf_number[RIP]); }
   Address stack_pointer() const { return Address(by_dwarf_number[RSP]); }
   Address frame_pointer() const { return Address(by_dwarf_number[RBP]); }
+  bool knows(unsigned number) const { return (unknown >> number & 1) == 0; }
   bool in_system_call() const { return system_call >= 0; }
 
   // Argument 0..5 of the system call (syscall(2)): rdi, rsi, rdx, r10, r8, r9. Valid while in_system_call().

@@ -71,6 +71,9 @@ struct Snapshot {
   // So many of the notes, the first ones, tell how a live process was looked at; the others, what files were
   // found for it.
   std::size_t notes_of_picture = 0;
+  // Where the target's file system lies, for debug files: "/proc/PID/root" of a process in a container, else
+  // "".
+  std::string file_system_root;
 
   std::optional<std::uint64_t> auxiliary(std::uint64_t type) const;
   std::optional<ModuleIndex> find_module(Address address) const;

@@ -16,7 +16,7 @@ struct FrameRegisters {
 
   FrameRegisters() = default;
   explicit FrameRegisters(const Registers& registers)
-      : values(registers.by_dwarf_number), known((1u << Registers::COUNT) - 1) {}
+      : values(registers.by_dwarf_number), known(((1u << Registers::COUNT) - 1) & ~registers.unknown) {}
 
   bool knows(unsigned number) const { return number < Registers::COUNT && (known >> number & 1) != 0; }
   std::optional<std::uint64_t> get(unsigned number) const {

@@ -30,6 +30,8 @@ std::string_view describe(StackEnd end) {
       return "no unwind information, no frame pointer, and no plausible return address";
     case StackEnd::FRAME_LIMIT:
       return "the limit of frames was reached";
+    case StackEnd::NO_REGISTERS:
+      return "its registers are not known: it could not be stopped, or it ran while it was looked at";
   }
   return "unknown";
 }

@@ -32,6 +32,7 @@ enum class StackEnd : std::uint8_t {
   NO_PROGRESS,       // the next frame would not lie higher: a damaged stack
   NO_RULE,           // no CFI, no frame pointer, and scanning found nothing plausible
   FRAME_LIMIT,       // --max-frames
+  NO_REGISTERS,  // the thread could not be stopped, or ran while it was looked at: there is no frame at all
 };
 
 std::string_view to_string(FoundBy found_by);

@@ -107,6 +107,11 @@ class Walk {
 std::size_t walk_stack(const WalkTools& tools, const Registers& registers, std::size_t limit, Stack& stack,
                        std::vector<FrameRegisters>* registers_of_frames) {
   stack.frames.clear();
+  if (registers_of_frames != nullptr) registers_of_frames->clear();
+  if (!registers.knows(Registers::RIP)) {
+    stack.end = StackEnd::NO_REGISTERS;
+    return 0;
+  }
   Walk walk(tools, registers);
   for (;; walk.advance()) {
     const auto end = walk.find_caller();

@@ -1,0 +1,279 @@
+#include "coredump/freeze_process.h"
+
+#include "base/descriptor.h"
+#include "coredump/find_modules.h"
+#include "coredump/live_files.h"
+#include "coredump/module_memory.h"
+#include "coredump/proc_maps.h"
+#include "coredump/proc_text.h"
+#include "coredump/process_check.h"
+#include "coredump/process_memory.h"
+#include "coredump/read_threads.h"
+#include "coredump/stack_memory.h"
+#include "coredump/still_threads.h"
+#include "coredump/stop_threads.h"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+namespace standstill {
+namespace {
+
+constexpr std::size_t LARGEST_MAPS = 256 << 20;  // bytes of text: millions of mappings
+// Copied in one stop beyond what every thread gets, of threads that were running.
+constexpr std::uint64_t DEEP_STACKS_IN_ALL = 32 << 20;
+constexpr std::uint32_t ALL_REGISTERS = (1u << Registers::COUNT) - 1;
+
+class Picture {
+ public:
+  Picture(ProcessIdentity process, const FreezeOptions& options)
+      : process_(std::move(process)), options_(options) {
+    snapshot_.source = SnapshotSource::LIVE;
+  }
+
+  Result<Snapshot> take() {
+    seen_ = read_threads(process_.pid, {.system_calls = !options_.stop});
+    if (!read_maps()) return ended();
+    memory_ = std::make_shared<ProcessMemory>(process_.living_tid, open_memory(), mapped_ranges_,
+                                              options_.memory_limit);
+    memory_->make_room(seen_.threads.size() * 2 * ProcessMemory::PAGE);
+    if (options_.stop) {
+      if (auto stopped = stop_and_copy(); !stopped) return std::unexpected(std::move(stopped).error());
+    } else {
+      add_still_threads(tids());
+    }
+    if (snapshot_.threads.empty()) return ended();
+    if (!is_finished_) finish();
+    return std::move(snapshot_);
+  }
+
+ private:
+  std::unexpected<Error> ended() const {
+    return failure(fmt::format("process {} ({}) ended while it was looked at", process_.pid, process_.name));
+  }
+
+  std::string proc_path(std::string_view file) const {
+    return fmt::format("/proc/{}/{}", process_.living_tid, file);
+  }
+
+  bool read_maps() {
+    const auto text = read_proc_file(AT_FDCWD, proc_path("maps").c_str(), LARGEST_MAPS);
+    if (!text || text->empty()) return false;
+    maps_ = parse_maps(*text);
+    mapped_ranges_ = IntervalMap<std::uint32_t>(ranges_of(maps_));
+    return true;
+  }
+
+  Descriptor open_memory() const {
+    return Descriptor(::open(proc_path("mem").c_str(), O_RDONLY | O_CLOEXEC));
+  }
+
+  std::vector<int> tids() const {
+    std::vector<int> tids;
+    tids.reserve(seen_.threads.size());
+    for (const LiveThread& thread : seen_.threads) tids.push_back(thread.tid);
+    return tids;
+  }
+
+  Result<bool> stop_and_copy() {
+    const auto while_stopped = [&](const StoppedProcess& stopped) {
+      copy_memory(stopped);
+      if (!options_.while_stopped) return;
+      add_stopped_threads(stopped);
+      finish();
+      options_.while_stopped(snapshot_);
+    };
+    const auto stopped = stop_threads(process_.pid, tids(), while_stopped);
+    if (!stopped) {
+      if (stopped.error().message == "EPERM") return std::unexpected(explain_refusal(process_));
+      return ended();
+    }
+    pause_ms_ = stopped->pause_ms;
+    if (is_finished_)
+      snapshot_.facts->pause_ms = pause_ms_;
+    else
+      add_stopped_threads(*stopped);
+    return true;
+  }
+
+  void copy_memory(const StoppedProcess& stopped) {
+    std::vector<ProcessMemory::Range> wanted;
+    wanted.reserve(stopped.threads.size() * 2);
+    std::uint64_t deep_left = DEEP_STACKS_IN_ALL;
+    for (const StoppedThread& thread : stopped.threads) {
+      const bool is_blocked = thread.registers.in_system_call();
+      const std::uint64_t depth =
+          is_blocked ? SHALLOW_STACK : std::max(SHALLOW_STACK, std::min(DEEP_STACK, deep_left));
+      add_wanted_memory(thread.registers, mapped_ranges_, depth, wanted);
+      if (!is_blocked) deep_left -= std::min(deep_left, depth);
+    }
+    memory_->read_now(std::move(wanted));
+  }
+
+  // The facts that were read before the stop, by tid.
+  const LiveThread* find_seen(int tid) const {
+    const auto found = std::ranges::lower_bound(seen_.threads, tid, {}, &LiveThread::tid);
+    return found != seen_.threads.end() && found->tid == tid ? &*found : nullptr;
+  }
+
+  Thread make_thread(int tid) const {
+    Thread thread;
+    thread.tid = tid;
+    if (const LiveThread* seen = find_seen(tid)) {
+      thread.name = seen->name;
+      thread.facts = seen->facts;
+    } else {
+      const auto name =
+          read_proc_file(AT_FDCWD, fmt::format("/proc/{}/task/{}/comm", process_.pid, tid).c_str());
+      if (name) thread.name = trimmed(*name);
+    }
+    return thread;
+  }
+
+  void add_stopped_threads(const StoppedProcess& stopped) {
+    for (const StoppedThread& one : stopped.threads) {
+      Thread thread = make_thread(one.tid);
+      thread.registers = one.registers;
+      thread.signal = one.signal;
+      snapshot_.threads.push_back(std::move(thread));
+    }
+    if (!stopped.not_stopped.empty()) {
+      add_still_threads(stopped.not_stopped);
+      note(fmt::format(
+          "{} could not be stopped (in uninterruptible sleep, or traced by another process) and {} "
+          "looked at as {}",
+          counted(stopped.not_stopped.size()), stopped.not_stopped.size() == 1 ? "was" : "were",
+          stopped.not_stopped.size() == 1 ? "it is" : "they are"));
+    }
+    if (stopped.is_group_stopped)
+      snapshot_.notes.push_back(
+          {Severity::INFO, "the process is stopped (SIGSTOP or the like), and stays so", ""});
+  }
+
+  void add_still_threads(const std::vector<int>& tids) {
+    std::size_t moving = 0;
+    for (StillThread& still : look_at_still_threads(process_.pid, tids, *memory_, mapped_ranges_)) {
+      Thread thread = make_thread(still.tid);
+      if (still.registers) {
+        thread.registers = *still.registers;
+      } else {
+        thread.registers.unknown = ALL_REGISTERS;
+        ++moving;
+      }
+      snapshot_.threads.push_back(std::move(thread));
+    }
+    if (moving != 0 && !options_.stop)
+      snapshot_.notes.push_back(
+          {Severity::INFO,
+           fmt::format("{} ran while the process was looked at without stopping it: {} no stack",
+                       counted(moving), moving == 1 ? "it has" : "they have"),
+           ""});
+  }
+
+  static std::string counted(std::size_t threads) {
+    return threads == 1 ? "one thread" : fmt::format("{} threads", threads);
+  }
+
+  void note(std::string text) { snapshot_.notes.push_back({Severity::WARNING, std::move(text), ""}); }
+
+  // Everything that does not need the process to stand still.
+  void finish() {
+    is_finished_ = true;
+    std::ranges::sort(snapshot_.threads, {}, [&](const Thread& thread) {
+      return std::pair(thread.tid != process_.pid, thread.tid);  // the main thread first
+    });
+    learn_new_mappings();
+    describe_process();
+    snapshot_.notes_of_picture = snapshot_.notes.size();
+    add_modules();
+    snapshot_.facts.emplace();
+    snapshot_.facts->clocks = seen_.clocks;
+    if (options_.stop) snapshot_.facts->pause_ms = pause_ms_;
+  }
+
+  // A thread that began after the list of mappings was read has its stack in none of them. What was mapped
+  // then and is not any more stays known.
+  void learn_new_mappings() {
+    const bool is_known = std::ranges::all_of(snapshot_.threads, [&](const Thread& thread) {
+      return !thread.registers.knows(Registers::RSP) ||
+             mapped_ranges_.find(thread.registers.stack_pointer()) != nullptr;
+    });
+    MemoryRanges before = ranges_of(maps_);
+    if (!is_known && read_maps())
+      mapped_ranges_ = IntervalMap<std::uint32_t>(fill_ranges(ranges_of(maps_), std::move(before)));
+    memory_->set_ranges(mapped_ranges_);
+    snapshot_.ranges = mapped_ranges_;
+    snapshot_.file_mappings = file_mappings_of(maps_);
+  }
+
+  void describe_process() {
+    ProcessInfo& info = snapshot_.process;
+    info.pid = process_.pid;
+    info.parent_pid = process_.parent_pid;
+    info.name = process_.name;
+    if (const auto text = read_proc_file(AT_FDCWD, proc_path("cmdline").c_str())) {
+      for (std::string_view rest = *text; !rest.empty();) {
+        const std::size_t end = rest.find('\0');
+        info.command_line.emplace_back(rest.substr(0, end));
+        rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+      }
+    }
+    if (const auto text = read_proc_file(AT_FDCWD, proc_path("auxv").c_str())) {
+      Cursor cursor(Bytes(reinterpret_cast<const std::uint8_t*>(text->data()), text->size()));
+      while (cursor.remaining() >= 16) {
+        const auto type = cursor.read<std::uint64_t>(), value = cursor.read<std::uint64_t>();
+        if (type == AT_NULL) break;
+        info.auxiliary_vector.emplace_back(type, value);
+      }
+    }
+  }
+
+  void add_modules() {
+    const LiveFiles files(process_.living_tid, maps_);
+    OpenOptions open = options_.open;
+    open.find_mapped_file = [&](const ModuleEvidence& evidence) { return files.find(evidence); };
+    snapshot_.file_system_root = files.root();
+    if (open.sysroot.empty()) open.sysroot = files.root();
+    CoreNotes notes;
+    notes.process = snapshot_.process;
+    notes.file_mappings = snapshot_.file_mappings;
+    notes.has_file_mappings = true;
+    const MemoryView memory({}, {}, nullptr, memory_);
+    std::vector<FoundModule> modules = find_modules(memory, snapshot_.ranges, notes, open, snapshot_.notes);
+    // What the program may not write to is in the files; everything else is read from the process.
+    MemoryPieces pieces;
+    std::vector<std::shared_ptr<const void>> owners;
+    for (FoundModule& found : modules) {
+      std::ranges::move(pieces_of_file(found, false, {}), std::back_inserter(pieces));
+      if (found.module.image) owners.push_back(found.module.image);
+      if (found.module.is_main_program) snapshot_.process.executable = found.module.path;
+      snapshot_.modules.push_back(std::move(found.module));
+    }
+    snapshot_.memory = MemoryView(fill_memory({}, std::move(pieces)), std::move(owners), nullptr, memory_);
+  }
+
+  ProcessIdentity process_;
+  const FreezeOptions& options_;
+  ThreadsSeen seen_;
+  std::vector<MapsLine> maps_;
+  IntervalMap<std::uint32_t> mapped_ranges_;
+  std::shared_ptr<ProcessMemory> memory_;
+  Snapshot snapshot_;
+  double pause_ms_ = 0;
+  bool is_finished_ = false;
+};
+
+}  // namespace
+
+Result<Snapshot> freeze_process(int pid, const FreezeOptions& options) {
+  auto process = check_process(pid, options.stop);
+  if (!process) return std::unexpected(std::move(process).error());
+  return Picture(std::move(*process), options).take();
+}
+
+}  // namespace standstill

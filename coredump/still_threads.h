@@ -1,0 +1,49 @@
+// Looks at threads that sleep without stopping them. /proc/PID/task/TID/syscall tells where such a thread
+// stands: its system call, the arguments, stack pointer and program counter. Its stack is read, and then it
+// is asked for again: the same line, and as many turns on a processor as before, prove that it did not run in
+// between.
+//
+// What the line lacks stays unknown: the registers that functions keep for their callers. Most frames do
+// without; where one needs them, unwinding has to look for the caller (FoundBy::SCAN).
+#pragma once
+
+#include "base/descriptor.h"
+#include "coredump/live_facts.h"
+#include "coredump/process_memory.h"
+#include "coredump/registers.h"
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace standstill {
+
+// One look at one thread. Two that are equal have no run between them.
+struct ThreadLook {
+  std::string system_call;  // the file's text
+  std::string turns;        // schedstat: time on a processor, waiting for one, how often; or the switches
+  friend bool operator==(const ThreadLook&, const ThreadLook&) = default;
+};
+
+class ThreadWatch {
+ public:
+  explicit ThreadWatch(int pid);
+  // Nothing where the thread has ended, or its system call is not shown to us.
+  std::optional<ThreadLook> look(int tid) const;
+
+ private:
+  Descriptor folder_;
+};
+
+struct StillThread {
+  int tid = 0;
+  // With Registers::unknown; nothing where the thread ran, or ran on while it was looked at.
+  std::optional<Registers> registers;
+};
+
+// One answer for each tid. What the threads' registers point to is read into `memory` (stack_memory.h).
+std::vector<StillThread> look_at_still_threads(int pid, std::span<const int> tids, ProcessMemory& memory,
+                                               const IntervalMap<std::uint32_t>& ranges);
+
+}  // namespace standstill
