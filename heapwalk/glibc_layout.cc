@@ -42,11 +42,17 @@ unsigned score(const Snapshot& snapshot, const DataWords& data, Address arena, c
     points += 2;  // nothing was allocated yet
   else if (top.value() % 16 == 0 && top_size && *top_size >= SMALLEST_CHUNK)
     points += 2;
-  const Address next(data.at(arena + layout.next()));
-  if (next == arena)
-    points += 2;
-  else if (next && snapshot.memory.read_address(next + layout.next()).value_or(Address()))
-    points += 1;
+  // The ring of arenas leads back to where this one begins. Seen from the bins all layouts are alike, so this
+  // alone tells them apart; it counts only half where it is broken.
+  Address next(data.at(arena + layout.next()));
+  if (next && next != arena) points += 1;
+  for (unsigned steps = 0; next && steps < 4096; ++steps) {
+    if (next == arena) {
+      points += 4;
+      break;
+    }
+    next = snapshot.memory.read_address(next + layout.next()).value_or(Address());
+  }
   const std::uint64_t system = data.at(arena + layout.system_mem());
   if (system <= data.at(arena + layout.max_system_mem()) && system < (1ull << 46)) points += 1;
   if (data.at(arena) >> 32 < 16 && (data.at(arena) & 0xffffffff) <= 2) points += 1;  // flags, mutex

@@ -62,7 +62,7 @@ std::string class_of_table(const Snapshot& snapshot, const Symbolizer* symbolize
   if (*function && !snapshot.is_executable(*function)) return {};
   if (*type_info) return name_in_type_info(snapshot, *type_info);
   if (symbolizer == nullptr) return {};
-  std::string symbol = symbolizer->name_of_data(table);
+  std::string symbol = symbolizer->names_of_data({&table, 1}).front();
   if (!symbol.starts_with(SYMBOL_PREFIX)) return {};
   symbol.erase(0, SYMBOL_PREFIX.size());
   return symbol.substr(0, symbol.rfind('+'));
