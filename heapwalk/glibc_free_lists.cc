@@ -24,7 +24,11 @@ struct CacheLayout {
   const char* versions;
   unsigned lists;
   bool counts_room;
-  std::uint64_t chunk_size() const { return (lists * 10 + 8 + 15) / 16 * 16; }
+  // 16 bytes more where the rest would have been too small for a chunk.
+  bool is_chunk_size(std::uint64_t size) const {
+    const std::uint64_t least = (lists * 10 + 8 + 15) / 16 * 16;
+    return size == least || size == least + 16;
+  }
   std::uint64_t entries() const { return 2 * lists; }
 };
 constexpr std::array<CacheLayout, 2> CACHE_LAYOUTS = {{{"2.30 to 2.41", 64, false}, {"2.42 and later", 76, true}}};
@@ -72,7 +76,7 @@ class Reader {
   bool is_cache(Address address, const CacheLayout& layout) const {
     if (!address || address.value() % 16 != 0) return false;
     const auto size = word(address - 8);
-    if (!size || (*size & ~FLAGS) != layout.chunk_size()) return false;
+    if (!size || !layout.is_chunk_size(*size & ~FLAGS)) return false;
     std::array<std::uint8_t, 760> bytes;
     const std::span<std::uint8_t> used(bytes.data(), layout.lists * 10);
     if (!memory_.copy(address, used)) return false;
@@ -118,7 +122,7 @@ class Reader {
       const auto value = memory_.read_address(Address(thread.registers.thread_pointer - offset));
       if (!value || !*value || !seen.insert(*value).second) continue;
       const auto size = word(*value - 8);
-      if (is_cache(*value, layout) || (size && (*size & ~FLAGS) == layout.chunk_size()))
+      if (is_cache(*value, layout) || (size && layout.is_chunk_size(*size & ~FLAGS)))
         caches_.push_back({thread.tid, *value, &layout});
     }
   }

@@ -76,6 +76,24 @@ std::vector<DataWords> read_module_data(const Snapshot& snapshot, const Module& 
   return data;
 }
 
+std::optional<Address> find_variable(const Module& module, std::string_view linkage_name) {
+  if (module.image == nullptr) return std::nullopt;
+  for (const auto& [symbols, texts] : {std::pair(".symtab", ".strtab"), std::pair(".dynsym", ".dynstr")}) {
+    const ElfImage::Section* table = module.image->find_section(symbols);
+    const ElfImage::Section* strings = module.image->find_section(texts);
+    if (table == nullptr || strings == nullptr) continue;
+    for (std::size_t at = 0; sizeof(Elf64_Sym) <= table->contents.size() - at; at += sizeof(Elf64_Sym)) {
+      Elf64_Sym symbol;
+      std::memcpy(&symbol, table->contents.data() + at, sizeof(symbol));
+      if (symbol.st_shndx == SHN_UNDEF) continue;
+      const std::string_view text = as_text(clipped(strings->contents, symbol.st_name, linkage_name.size() + 1));
+      if (text.size() == linkage_name.size() + 1 && text.starts_with(linkage_name) && text.back() == '\0')
+        return module.from_vaddr(symbol.st_value);
+    }
+  }
+  return std::nullopt;
+}
+
 std::string_view file_name(const Module& module) {
   const std::string_view path = module.path;
   return path.substr(path.rfind('/') + 1);

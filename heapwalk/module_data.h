@@ -5,6 +5,8 @@
 #include "coredump/snapshot.h"
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -36,6 +38,9 @@ std::vector<DataRange> data_ranges(const Snapshot& snapshot, const Module& modul
 
 // The code of a module: its executable segments.
 std::vector<DataRange> code_ranges(const Snapshot& snapshot, const Module& module);
+
+// A variable by its name in the file's symbol tables; nothing where the file is not here or lacks it.
+std::optional<Address> find_variable(const Module& module, std::string_view linkage_name);
 
 // What follows the last '/' of the module's path.
 std::string_view file_name(const Module& module);

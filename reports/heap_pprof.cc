@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -58,6 +59,19 @@ class HeapProfileWriter {
   std::map<std::pair<std::vector<std::uint64_t>, std::int64_t>, pprof::Sample*> samples_;
 };
 
+// How many innermost frames are the allocator's own: nobody asks which function of malloc allocated, and the
+// allocators' own readers leave them out, too. Where it is linked into the program they stay.
+std::size_t allocator_frames(const Findings& findings, const HeapRecord& heap, const HeapSampleRecord& sample) {
+  if (heap.module == findings.target.executable) return 0;
+  std::size_t count = 0;
+  for (const std::uint32_t index : sample.locations) {
+    const std::vector<FrameRecord>& chain = heap.locations.at(index);
+    if (chain.empty() || chain.back().module != heap.module) break;
+    ++count;
+  }
+  return count == sample.locations.size() ? 0 : count;
+}
+
 std::string to_profile(const Findings& findings, const HeapRecord& heap, const HeapTableRecord& table,
                        std::string_view default_type) {
   HeapProfileWriter writer(findings, table.period, default_type);
@@ -65,7 +79,7 @@ std::string to_profile(const Findings& findings, const HeapRecord& heap, const H
   std::vector<std::uint64_t> ids(heap.locations.size(), 0);
   for (const HeapSampleRecord& sample : table.samples) {
     std::vector<std::uint64_t> locations;
-    for (const std::uint32_t index : sample.locations) {
+    for (const std::uint32_t index : std::span(sample.locations).subspan(allocator_frames(findings, heap, sample))) {
       std::uint64_t& id = ids.at(index);
       if (id == 0 && !heap.locations[index].empty()) id = writer.builder().location(heap.locations[index]);
       if (id != 0) locations.push_back(id);

@@ -1,6 +1,5 @@
 #include "reports/heap_text.h"
 
-#include "reports/heap_order.h"
 #include "reports/ink.h"
 #include "reports/phrases.h"
 #include "reports/printable.h"
@@ -8,6 +7,7 @@
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -50,46 +50,63 @@ std::string title_of(const HeapRecord& heap) {
   return text;
 }
 
+std::uint64_t positive(std::int64_t number) { return static_cast<std::uint64_t>(std::max<std::int64_t>(number, 0)); }
+
+// Samples of one stack, added up: an allocator may list each object by itself.
+struct StackSum {
+  const std::vector<std::uint32_t>* locations = nullptr;
+  HeapCountsRecord live;
+};
+
+std::vector<StackSum> sums_by_stack(const HeapTableRecord& table) {
+  std::map<std::vector<std::uint32_t>, std::size_t> places;
+  std::vector<StackSum> sums;
+  for (const HeapSampleRecord& sample : table.samples) {
+    const auto [place, is_new] = places.emplace(sample.locations, sums.size());
+    if (is_new) sums.push_back({&sample.locations, {}});
+    sums[place->second].live.objects += sample.estimated_live.objects;
+    sums[place->second].live.bytes += sample.estimated_live.bytes;
+  }
+  std::ranges::stable_sort(sums, std::greater(), [](const StackSum& sum) { return sum.live.bytes; });
+  return sums;
+}
+
+void append_frames(std::string& out, const HeapRecord& heap, const std::vector<std::uint32_t>& locations,
+                   const RenderOptions& options) {
+  std::size_t frames = 0;
+  const std::size_t limit = options.all_frames ? SIZE_MAX : FRAMES_SHOWN;
+  for (const std::uint32_t location : locations)
+    for (const FrameRecord& frame : heap.locations.at(location)) {
+      if (++frames > limit) continue;
+      out.append("      ").append(frame.function.empty() ? to_string(frame.pc)
+                                                         : shortened_name(printable(frame.function), options.width));
+      if (!frame.file.empty()) fmt::format_to(Sink(out), "  {}:{}", basename(printable(frame.file)), frame.line);
+      out += "\n";
+    }
+  if (frames > limit) fmt::format_to(Sink(out), "      ... {}\n", counted(frames - limit, "more frame"));
+}
+
 void append_samples(std::string& out, const HeapRecord& heap, const HeapTableRecord& table,
                     const RenderOptions& options) {
-  HeapCountsRecord sum;
-  for (const HeapSampleRecord& sample : table.samples) {
-    sum.objects += sample.estimated_live.objects;
-    sum.bytes += sample.estimated_live.bytes;
+  const bool is_growth = table.name == "growth";
+  const std::vector<StackSum> sums = sums_by_stack(table);
+  HeapCountsRecord total;
+  for (const StackSum& sum : sums) {
+    total.objects += sum.live.objects;
+    total.bytes += sum.live.bytes;
   }
-  fmt::format_to(Sink(out), "  {}: {} in {} of {}", table.name == "growth" ? "growth" : "live by stack",
-                 in_bytes(static_cast<std::uint64_t>(std::max<std::int64_t>(sum.bytes, 0))),
-                 counted(static_cast<std::uint64_t>(std::max<std::int64_t>(sum.objects, 0)),
-                         table.name == "growth" ? "step" : "object"),
-                 counted(table.samples.size(), "record"));
+  fmt::format_to(Sink(out), "  {} by stack: {} in {}", is_growth ? "what made the heap larger," : "live,",
+                 in_bytes(positive(total.bytes)), counted(positive(total.objects), is_growth ? "step" : "object"));
   if (table.period > 1)
-    fmt::format_to(Sink(out), ", estimated from one sample in {}",
-                   in_bytes(static_cast<std::uint64_t>(table.period)));
+    fmt::format_to(Sink(out), ", estimated from one sample in {}", in_bytes(positive(table.period)));
   out += "\n";
-  const std::vector<std::size_t> order = largest_samples(table);
-  const std::size_t shown = shown_of(order.size(), STACKS_SHOWN, options);
+  const std::size_t shown = shown_of(sums.size(), is_growth ? 3 : STACKS_SHOWN, options);
   for (std::size_t i = 0; i < shown; ++i) {
-    const HeapSampleRecord& sample = table.samples[order[i]];
-    fmt::format_to(Sink(out), "    {} in {}\n",
-                   in_bytes(static_cast<std::uint64_t>(std::max<std::int64_t>(sample.estimated_live.bytes, 0))),
-                   counted(static_cast<std::uint64_t>(std::max<std::int64_t>(sample.estimated_live.objects, 0)),
-                           "object"));
-    std::size_t frames = 0;
-    const std::size_t limit = options.all_frames ? SIZE_MAX : FRAMES_SHOWN;
-    for (const std::uint32_t location : sample.locations)
-      for (const FrameRecord& frame : heap.locations.at(location)) {
-        if (++frames > limit) continue;
-        const std::string name =
-            frame.function.empty() ? to_string(frame.pc)
-                                   : shortened_name(printable(frame.function), options.width);
-        out.append("      ").append(name);
-        if (!frame.file.empty())
-          fmt::format_to(Sink(out), "  {}:{}", basename(printable(frame.file)), frame.line);
-        out += "\n";
-      }
-    if (frames > limit) fmt::format_to(Sink(out), "      ... {}\n", counted(frames - limit, "more frame"));
+    fmt::format_to(Sink(out), "    {} in {}\n", in_bytes(positive(sums[i].live.bytes)),
+                   counted(positive(sums[i].live.objects), is_growth ? "step" : "object"));
+    append_frames(out, heap, *sums[i].locations, options);
   }
-  out += rest_line(order.size(), shown, "stack");
+  out += rest_line(sums.size(), shown, "stack");
 }
 
 void append_arenas(std::string& out, const HeapRecord& heap, const RenderOptions& options) {
