@@ -67,7 +67,7 @@ enum class OpenFileKind : std::uint8_t {
   EPOLL,
 };
 
-// A descriptor of some process: the other end of a pipe or a unix socket, or the same end in another process.
+// A descriptor of some process: the other end of a pipe or a socket, or one by which a file is locked.
 struct DescriptorHolder {
   int pid = 0;
   int fd = -1;
@@ -80,10 +80,11 @@ struct SocketFacts {
   std::string local;
   std::string remote;
   std::string state;  // "ESTABLISHED", "LISTEN"; "" where the protocol has none
-  std::optional<std::uint64_t>
-      receive_queue;                        // bytes not yet read; of a listener: connections not yet accepted
-  std::optional<std::uint64_t> send_queue;  // bytes not yet acknowledged; of a listener: its backlog
-  std::uint64_t peer_inode = 0;             // of a unix socket: that of the other end; 0 where not known
+  // Bytes not yet read; of a listener: connections not yet accepted.
+  std::optional<std::uint64_t> receive_queue;
+  std::optional<std::uint64_t> send_queue;  // bytes not yet acknowledged
+  // The socket at the other end, where it is one of this machine: its inode; 0 where not known.
+  std::uint64_t peer_inode = 0;
 };
 
 struct EpollMember {
@@ -100,16 +101,20 @@ struct OpenFile {
   std::optional<std::uint32_t> flags;  // O_*, as open(2) has them
   std::optional<SocketFacts> socket;
   std::vector<EpollMember> members;  // of an epoll
-  // Who has the other end of this pipe or socket, as far as it was looked for; by pid and fd.
+  // Who has the other end of this pipe or socket; of a file, who holds a lock on it by a descriptor. By pid
+  // and fd.
   std::vector<DescriptorHolder> peers;
-  bool peers_known = false;  // false: not looked for, or not all processes could be looked at
-  std::string detail;        // in words what else is known: "count 0", "fires in 3.2 s"
+  bool peers_known =
+      false;           // false: not looked for, or some process could not be looked at: there may be more
+  std::string detail;  // in words what else is known: "count 0", "fires in 3.2 s"
 };
 
 // A line of /proc/locks.
 struct FileLock {
   enum class Kind : std::uint8_t { OTHER, POSIX, FLOCK, OFD };
   Kind kind = Kind::OTHER;
+  std::uint32_t number =
+      0;  // the line's first: those who wait have the number of the lock that is in their way
   bool is_waiting = false;   // it has been asked for, and is not held
   bool is_write = false;     // exclusive
   int pid = 0;               // -1 where the lock belongs to an open file, not to a process

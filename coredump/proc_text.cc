@@ -21,11 +21,18 @@ std::optional<std::string> read_proc_file(int folder, const char* path, std::siz
     if (got < 0) return std::nullopt;
     if (got == 0) break;
     text.append(buffer.data(), static_cast<std::size_t>(got));
-    // A short answer is the last one of the files that we read often; this saves a call that only says "end".
-    if (text.size() == static_cast<std::size_t>(got) && text.size() < buffer.size() / 2) break;
   }
   if (text.size() > limit) text.resize(limit);
   return text;
+}
+
+std::optional<std::string> read_small_proc_file(int folder, const char* path) {
+  const Descriptor file(::openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (!file) return std::nullopt;
+  std::array<char, 8192> buffer;
+  const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
+  if (got < 0) return std::nullopt;
+  return std::string(buffer.data(), static_cast<std::size_t>(got));
 }
 
 std::optional<std::string> read_link(int folder, const char* path) {

@@ -15,6 +15,9 @@ namespace standstill {
 // directory). Nothing where it cannot be opened or read. `limit`: bytes; what lies beyond is left out.
 std::optional<std::string> read_proc_file(int folder, const char* path, std::size_t limit = 1 << 20);
 
+// The same in one read, for the files that the kernel writes in one go and that are shorter than 8 KiB.
+std::optional<std::string> read_small_proc_file(int folder, const char* path);
+
 // What the symbolic link at `path` says; nothing where there is none.
 std::optional<std::string> read_link(int folder, const char* path);
 

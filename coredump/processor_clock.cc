@@ -45,7 +45,7 @@ std::optional<std::int64_t> measure_here() {
   for (int i = 0; i < TRIES; ++i) {
     const std::int64_t before = monotonic_ns();
     sched_yield();
-    const auto text = read_proc_file(AT_FDCWD, "/proc/thread-self/sched");
+    const auto text = read_small_proc_file(AT_FDCWD, "/proc/thread-self/sched");
     const std::int64_t after = monotonic_ns();
     const auto lines = text ? parse_sched(*text) : std::nullopt;
     if (!lines || lines->exec_start_ns == 0) return std::nullopt;

@@ -58,7 +58,7 @@ class TaskFolder {
   std::optional<std::string> read(int tid, const char* file) const {
     std::array<char, 48> path;
     std::snprintf(path.data(), path.size(), "%d/%s", tid, file);
-    return read_proc_file(folder_.get(), path.data());
+    return read_small_proc_file(folder_.get(), path.data());
   }
 
  private:
