@@ -2,6 +2,8 @@
 
 #include "coredump/freeze_process.h"
 #include "coredump/open_core.h"
+#include "coredump/process_facts.h"
+#include "waits/explain_waits.h"
 
 #include <algorithm>
 #include <charconv>
@@ -39,7 +41,9 @@ Result<Snapshot> take_picture(const Options& options, Progress& progress) {
     FreezeOptions freeze;
     freeze.open = std::move(open);
     freeze.stop = !options.no_stop;
-    return freeze_process(pid, freeze);
+    Result<Snapshot> snapshot = freeze_process(pid, freeze);
+    if (snapshot && snapshot->facts) find_peers(*snapshot->facts, descriptors_waited_on(*snapshot));
+    return snapshot;
   }
   return open_core(options.target, open);
 }

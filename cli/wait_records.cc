@@ -1,5 +1,6 @@
 #include "cli/wait_records.h"
 
+#include "cli/wait_durations.h"
 #include "cli/wait_sentences.h"
 #include "reports/headline.h"
 #include "reports/phrases.h"
@@ -61,6 +62,8 @@ void set_wait(TaskRecord& task, const WaitState& state, const Findings& findings
   if (state.condition_mutex)
     wait.detail += "; with mutex " + to_string(findings.resources.at(*state.condition_mutex).address);
   if (state.is_woken) wait.detail += "; about to go on";
+  if (!state.open_files.empty()) wait.detail += "; " + state.open_files;
+  wait.open_files = state.open_files;
   task.wait = std::move(wait);
 }
 
@@ -87,6 +90,7 @@ void add_wait_records(Findings& findings, const Symbolizer& symbolizer, const Wa
     findings.resources.push_back(resource_record(table.resources[i], findings, std::move(symbols[i])));
   for (std::size_t i = 0; i < findings.tasks.size() && i < table.states.size(); ++i)
     set_wait(findings.tasks[i], table.states[i], findings);
+  add_durations(findings, table);
   for (const WaitFinding& finding : verdict.findings) {
     FindingRecord record;
     record.kind = to_string(finding.kind);
@@ -95,6 +99,7 @@ void add_wait_records(Findings& findings, const Symbolizer& symbolizer, const Wa
     for (const ResourceIndex resource : finding.resources)
       record.resources.push_back(findings.resources.at(resource).id);
     describe_finding(record, finding, table, findings);
+    record.title += since_text(finding, table, findings.target);
     findings.findings.push_back(std::move(record));
   }
   for (std::size_t i = 0; i < findings.tasks.size() && i < table.states.size(); ++i) {

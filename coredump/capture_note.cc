@@ -123,6 +123,7 @@ void write_lock(const FileLock& lock, capture::FileLock& out) {
   out.set_start(lock.start);
   out.set_end(lock.end);
   out.set_process(lock.process);
+  out.set_number(lock.number);
 }
 
 FileLock read_lock(const capture::FileLock& in) {
@@ -136,6 +137,7 @@ FileLock read_lock(const capture::FileLock& in) {
   lock.start = in.start();
   lock.end = in.end();
   lock.process = in.process();
+  lock.number = in.number();
   return lock;
 }
 

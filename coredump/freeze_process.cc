@@ -7,6 +7,7 @@
 #include "coredump/proc_maps.h"
 #include "coredump/proc_text.h"
 #include "coredump/process_check.h"
+#include "coredump/process_facts.h"
 #include "coredump/process_memory.h"
 #include "coredump/read_threads.h"
 #include "coredump/stack_memory.h"
@@ -191,8 +192,7 @@ class Picture {
     describe_process();
     snapshot_.notes_of_picture = snapshot_.notes.size();
     add_modules();
-    snapshot_.facts.emplace();
-    snapshot_.facts->clocks = seen_.clocks;
+    snapshot_.facts = read_process_facts(process_.pid, seen_.clocks);
     if (options_.stop) snapshot_.facts->pause_ms = pause_ms_;
   }
 

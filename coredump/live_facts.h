@@ -113,8 +113,6 @@ struct OpenFile {
 struct FileLock {
   enum class Kind : std::uint8_t { OTHER, POSIX, FLOCK, OFD };
   Kind kind = Kind::OTHER;
-  std::uint32_t number =
-      0;  // the line's first: those who wait have the number of the lock that is in their way
   bool is_waiting = false;   // it has been asked for, and is not held
   bool is_write = false;     // exclusive
   int pid = 0;               // -1 where the lock belongs to an open file, not to a process
@@ -123,6 +121,8 @@ struct FileLock {
   std::uint64_t start = 0;         // bytes; the first and the last that are locked
   std::uint64_t end = UINT64_MAX;  // UINT64_MAX: to the end of the file, however it grows
   std::string process;             // the name of `pid`
+  // The line's first number: those who wait have that of the lock that is in their way.
+  std::uint32_t number = 0;
 };
 
 // Memory that other processes may have mapped too (MAP_SHARED): where the same lock lies in two processes.

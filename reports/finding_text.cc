@@ -90,6 +90,14 @@ class FindingsText {
     return text + " " + printable(resource.id);
   }
 
+  // ", for 12m40s"; "" where it is not known.
+  std::string duration_text(const std::string& id) const {
+    const TaskRecord* record = task(id);
+    if (record == nullptr || !record->wait || !record->wait->duration_seconds) return {};
+    return fmt::format(", for {}{}", record->wait->bound == "AT_LEAST" ? "at least " : "",
+                       short_duration(*record->wait->duration_seconds));
+  }
+
   std::string place_line(const TaskRecord& record, std::string_view indent) const {
     if (record.group >= findings_.groups.size()) return {};
     return wrapped("in " + describe_standpoint(findings_.groups[record.group].frames), options_.width,
@@ -115,7 +123,8 @@ class FindingsText {
     std::string out = wrapped(task_text(id), options_.width, "  ");
     const auto resource = resources_.find(resource_id);
     if (resource == resources_.end()) return out;
-    out += wrapped("waits for " + resource_text(*resource->second), options_.width, "    ");
+    out +=
+        wrapped("waits for " + resource_text(*resource->second) + duration_text(id), options_.width, "    ");
     if (const TaskRecord* record = task(id)) out += place_line(*record, "      ");
     return out + holders_text(*resource->second, next);
   }

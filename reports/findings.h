@@ -62,6 +62,7 @@ struct WaitRecord {
   std::optional<double> duration_seconds;
   std::string bound = "UNKNOWN";  // EXACT | AT_LEAST | UNKNOWN
   std::string detail;
+  std::string open_files;  // part of `detail`: what the descriptors are that it waits on
 };
 
 struct CreatedBy {

@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <ctime>
+#include <iomanip>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -27,6 +31,29 @@ std::string in_bytes(std::uint64_t bytes) {
   for (value /= 1024; value >= 1023.5 && unit + 1 < units.size(); ++unit) value /= 1024;
   return value < 9.95 ? fmt::format("{:.1f} {}", value, units[unit])
                       : fmt::format("{:.0f} {}", value, units[unit]);
+}
+
+std::string short_duration(double seconds) {
+  if (!(seconds >= 0) || seconds > 1e12) return "?";
+  if (seconds < 60) return fmt::format("{:.1f}s", std::floor(seconds * 10) / 10);
+  const auto whole = static_cast<std::uint64_t>(seconds);
+  if (whole < 3600) return fmt::format("{}m{}s", whole / 60, whole % 60);
+  return fmt::format("{}h{}m{}s", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+std::string moment_before(const std::string& rfc3339, double seconds) {
+  std::tm time{};
+  std::istringstream text(rfc3339);
+  text >> std::get_time(&time, "%Y-%m-%dT%H:%M:%SZ");
+  if (text.fail() || !(seconds >= 0) || seconds > 1e10) return {};
+  const std::time_t then = timegm(&time) - static_cast<std::time_t>(seconds);
+  std::tm parts{};
+  if (gmtime_r(&then, &parts) == nullptr) return {};
+  const bool same_day = parts.tm_yday == time.tm_yday && parts.tm_year == time.tm_year;
+  std::array<char, 64> out;
+  const std::size_t size =
+      std::strftime(out.data(), out.size(), same_day ? "%H:%M:%S UTC" : "%Y-%m-%d %H:%M:%S UTC", &parts);
+  return {out.data(), size};
 }
 
 std::string readable_time(std::string_view rfc3339) {

@@ -18,6 +18,13 @@ std::string counted(std::uint64_t number, std::string_view noun);
 // "512 bytes", "1.5 KiB", "812 MiB"
 std::string in_bytes(std::uint64_t bytes);
 
+// As Go prints durations, to a length that people read at a glance: "0.4s", "12.4s", "12m40s", "3h2m1s".
+std::string short_duration(double seconds);
+
+// The moment that lies so many seconds before `rfc3339`: "03:12:44 UTC", with the date where that is another
+// day. "" where the time cannot be read.
+std::string moment_before(const std::string& rfc3339, double seconds);
+
 // "2026-11-20 15:40:11 UTC" from "2026-11-20T15:40:11Z"; any other text as it is.
 std::string readable_time(std::string_view rfc3339);
 

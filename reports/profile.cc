@@ -48,7 +48,27 @@ void add_task_labels(ProfileBuilder& builder, pprof::Sample& sample, const TaskR
   for (const auto& [name, value] : task.labels) add_label(builder, sample, name.c_str(), value);
 }
 
+// The values of one task's sample: 1, and of `wait` also its time. Nothing for a task that is not counted.
+std::vector<std::int64_t> values_of(const TaskRecord& task, bool is_wait) {
+  if (!is_wait) return {1};
+  if (!task.wait || !task.wait->duration_seconds) return {};
+  const double nanoseconds = *task.wait->duration_seconds * 1e9;
+  if (!(nanoseconds >= 0) || nanoseconds > 9e18) return {};
+  return {1, static_cast<std::int64_t>(nanoseconds)};
+}
+
+// Adds up; a sum that does not fit stays at the largest number.
+void add_values(pprof::Sample& sample, const std::vector<std::int64_t>& values) {
+  for (int i = 0; i < static_cast<int>(values.size()); ++i) {
+    if (sample.value_size() <= i) sample.add_value(0);
+    std::int64_t sum = 0;
+    const bool overflows = __builtin_add_overflow(sample.value(i), values[static_cast<std::size_t>(i)], &sum);
+    sample.set_value(i, overflows ? INT64_MAX : sum);
+  }
+}
+
 void add_samples(ProfileBuilder& builder, const Findings& findings, const ProfileOptions& options) {
+  const bool is_wait = options.sample_type == WAIT_PROFILE;
   // Groups that differ only in how frames were found are one stack here.
   std::map<std::vector<std::uint64_t>, pprof::Sample*> samples;
   for (const GroupRecord& group : findings.groups) {
@@ -58,17 +78,16 @@ void add_samples(ProfileBuilder& builder, const Findings& findings, const Profil
       sample.mutable_location_id()->Add(ids.begin(), ids.end());
       return &sample;
     };
-    if (options.per_task) {
-      for (const std::uint32_t index : group.tasks) {
-        pprof::Sample& sample = *add_sample();
-        sample.add_value(1);
-        add_task_labels(builder, sample, findings.tasks.at(index));
-      }
-      continue;
+    for (const std::uint32_t index : group.tasks) {
+      const TaskRecord& task = findings.tasks.at(index);
+      const std::vector<std::int64_t> values = values_of(task, is_wait);
+      if (values.empty()) continue;
+      pprof::Sample* own = nullptr;
+      pprof::Sample*& sample = options.per_task ? own : samples[ids];
+      if (sample == nullptr) sample = add_sample();
+      add_values(*sample, values);
+      if (options.per_task) add_task_labels(builder, *sample, task);
     }
-    pprof::Sample*& sample = samples[ids];
-    if (sample == nullptr) (sample = add_sample())->add_value(0);
-    sample->set_value(0, sample->value(0) + static_cast<std::int64_t>(group.tasks.size()));
   }
 }
 
@@ -78,7 +97,8 @@ std::string to_uncompressed_profile(const Findings& findings, const ProfileOptio
   ProfileBuilder builder(findings);
   pprof::Profile& profile = builder.profile();
   const std::string type(options.sample_type);
-  builder.add_sample_type(type, "count");
+  if (type == WAIT_PROFILE) builder.add_sample_type("tasks", "count");
+  builder.add_sample_type(type, type == WAIT_PROFILE ? "nanoseconds" : "count");
   *profile.mutable_period_type() = profile.sample_type(0);
   profile.set_period(1);
   profile.set_default_sample_type(builder.text(type));

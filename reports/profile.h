@@ -10,8 +10,12 @@
 
 namespace standstill {
 
+// The profile of waits: of each task of which it is known how long it has waited, a 1 (tasks/count) and that
+// time (wait/nanoseconds). A plain core knows it of hardly any.
+inline constexpr std::string_view WAIT_PROFILE = "wait";
+
 struct ProfileOptions {
-  std::string_view sample_type = "threads";  // counted in "count"
+  std::string_view sample_type = "threads";  // counted in "count"; or WAIT_PROFILE
   bool per_task = false;  // one sample a task, with labels that name it, instead of one a stack
 };
 

@@ -35,6 +35,39 @@ std::string stem_of(std::string_view name) {
   return stem;
 }
 
+// ", for 3m2s to 12m40s"; "" where it is not known.
+std::string duration_of(const Findings& findings, const GroupRecord& group) {
+  if (!group.wait_min_seconds || !group.wait_max_seconds) return {};
+  const std::string least = short_duration(*group.wait_min_seconds),
+                    most = short_duration(*group.wait_max_seconds);
+  const bool is_bound = std::ranges::any_of(group.tasks, [&](std::uint32_t task) {
+    const auto& wait = findings.tasks.at(task).wait;
+    return wait && wait->bound == "AT_LEAST";
+  });
+  if (is_bound) return fmt::format(", for at least {}", least);
+  return least == most ? fmt::format(", for {}", least) : fmt::format(", for {} to {}", least, most);
+}
+
+// What the descriptors are that the group's tasks wait on, each text once.
+std::string open_files_text(const Findings& findings, const GroupRecord& group, std::size_t width) {
+  constexpr std::size_t SHOWN = 3;
+  std::vector<std::string> texts;
+  std::size_t more = 0;
+  for (const std::uint32_t task : group.tasks) {
+    const auto& wait = findings.tasks.at(task).wait;
+    if (!wait || wait->open_files.empty() || std::ranges::find(texts, wait->open_files) != texts.end())
+      continue;
+    if (texts.size() == SHOWN)
+      ++more;
+    else
+      texts.push_back(wait->open_files);
+  }
+  std::string out;
+  for (const std::string& text : texts) out += wrapped("on " + printable(text), width, "    ");
+  if (more != 0) out += wrapped(fmt::format("and {} more", with_thousands(more)), width, "    ");
+  return out;
+}
+
 }  // namespace
 
 std::string to_task_list(const Findings& findings, const GroupRecord& group) {
@@ -82,15 +115,17 @@ std::string to_stack_title(const Findings& findings, std::size_t group) {
   const bool is_idle = !record.tasks.empty() && std::ranges::all_of(record.tasks, [&](std::uint32_t task) {
     return findings.tasks.at(task).is_idle;
   });
-  return fmt::format("{} {}in {}", counted(record.tasks.size(), noun_of(findings, record)),
-                     is_idle ? "idle " : "", describe_standpoint(record.frames));
+  return fmt::format("{} {}in {}{}", counted(record.tasks.size(), noun_of(findings, record)),
+                     is_idle ? "idle " : "", describe_standpoint(record.frames),
+                     duration_of(findings, record));
 }
 
 std::string to_stack_text(const Findings& findings, std::size_t group, const RenderOptions& options) {
   const GroupRecord& record = findings.groups.at(group);
   const Ink ink(options.color);
   return ink.bold(wrapped_after(to_stack_title(findings, group), options.width, 2)) +
-         wrapped(to_task_list(findings, record), options.width, "    ") + to_frames_text(record, options);
+         wrapped(to_task_list(findings, record), options.width, "    ") +
+         open_files_text(findings, record, options.width) + to_frames_text(record, options);
 }
 
 }  // namespace standstill

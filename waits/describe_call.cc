@@ -42,6 +42,7 @@ Recognition wait_in_call(WaitWord word, std::string_view call, std::string detai
 Recognition wait_on_descriptor(const BlockedThread& blocked, WaitWord word, std::string_view call) {
   Recognition found = wait_in_call(word, call, descriptor_text(blocked.argument(0)));
   found.resource_id = "fd:" + std::to_string(static_cast<std::int32_t>(blocked.argument(0)));
+  found.descriptors = {static_cast<std::int32_t>(blocked.argument(0))};
   return found;
 }
 

@@ -2,10 +2,12 @@
 
 #include "waits/blocked_thread.h"
 #include "waits/describe_call.h"
+#include "waits/open_file_text.h"
 #include "waits/thread_directory.h"
 #include "waits/wait_kind.h"
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -220,6 +222,40 @@ class Explanation {
   }
 
  private:
+  // What only the kernel knows: that a thread is stopped, cannot be interrupted, or how much it has run.
+  static void set_by_kernel(WaitState& state, const ThreadFacts& facts) {
+    if (facts.state == 'T') {
+      state.word = WaitWord::STOPPED;
+      state.what = "stopped by a signal";
+    } else if (facts.state == 'D') {
+      if (state.word == WaitWord::RUNNING || state.word == WaitWord::UNKNOWN) {
+        state.word = WaitWord::DISK;
+        state.what = "uninterruptible sleep";
+      } else {
+        add_detail(state.detail, "uninterruptible");
+      }
+      if (!facts.wait_channel.empty()) add_detail(state.detail, "in the kernel's " + facts.wait_channel);
+    } else if (state.word == WaitWord::RUNNING && facts.run_time_ns) {
+      add_detail(state.detail, fmt::format("{:.2f} s on a processor so far",
+                                           static_cast<double>(*facts.run_time_ns) / 1e9));
+    }
+  }
+
+  // Since when it waits: the kernel's word where there is one. A core has none, but of a sleep that was
+  // interrupted for it the kernel wrote down how much was left.
+  void set_duration(WaitState& state, const Thread& thread, const std::optional<Timeout>& timeout) const {
+    if (state.word == WaitWord::RUNNING) return;
+    if (thread.facts && snapshot_.facts) {
+      state.blocked_seconds = blocked_seconds(*thread.facts, *snapshot_.facts);
+      if (state.blocked_seconds) state.bound = thread.facts->blocked_bound;
+      return;
+    }
+    if (!timeout || timeout->clock != Timeout::Clock::RELATIVE || !timeout->seconds || !timeout->left) return;
+    if (*timeout->left < 0 || *timeout->left > *timeout->seconds) return;
+    state.blocked_seconds = *timeout->seconds - *timeout->left;
+    state.bound = Bound::EXACT;
+  }
+
   void fill_state(const BlockedThread& blocked, Recognition& recognition) {
     WaitState& state = table_.states[blocked.index];
     state.word = recognition.word;
@@ -233,6 +269,10 @@ class Explanation {
                  describe_timeout(*recognition.timeout, left,
                                   recognition.word == WaitWord::SLEEP ? "asked for" : "timeout"));
     }
+    state.descriptors = std::move(recognition.descriptors);
+    if (snapshot_.facts) state.open_files = describe_descriptors(state, *snapshot_.facts);
+    if (blocked.thread.facts) set_by_kernel(state, *blocked.thread.facts);
+    set_duration(state, blocked.thread, recognition.timeout);
     state.is_woken = blocked.futex && blocked.futex->is_woken();
     state.in_signal_handler = has_signal_frame(blocked.stack);
   }
@@ -252,6 +292,31 @@ class Explanation {
 std::string_view to_string(Certainty certainty) {
   constexpr std::string_view WORDS[] = {"CERTAIN", "PROBABLE", "POSSIBLE"};
   return WORDS[static_cast<std::size_t>(certainty)];
+}
+
+std::vector<int> descriptors_waited_on(const Snapshot& snapshot) {
+  const ThreadDirectory threads(snapshot);
+  const KindsByCall kinds;
+  const Stack no_stack;
+  const StackNames no_names;
+  std::set<int> descriptors;
+  for (ThreadIndex index = 0; index < snapshot.threads.size(); ++index) {
+    const Thread& thread = snapshot.threads[index];
+    const int call = effective_system_call(snapshot, thread);
+    if (call < 0 || call == SYS_futex) continue;
+    const BlockedThread blocked{.snapshot = snapshot,
+                                .threads = threads,
+                                .thread = thread,
+                                .index = index,
+                                .stack = no_stack,
+                                .names = no_names,
+                                .system_call = call,
+                                .futex = {}};
+    const Explained explained = explain(blocked, kinds);
+    for (const std::int32_t fd : explained.recognition.descriptors)
+      if (fd >= 0) descriptors.insert(fd);
+  }
+  return {descriptors.begin(), descriptors.end()};
 }
 
 WaitTable explain_waits(const Snapshot& snapshot, std::span<const Stack> stacks,

@@ -26,4 +26,8 @@ WaitTable explain_waits(const Snapshot& snapshot, std::span<const Stack> stacks,
                         std::span<const StackGroup> groups, const CodeNames& names,
                         std::optional<double> written_at = {});
 
+// The descriptors that threads wait on, ascending: those of which a living process is asked what is at the
+// other end. Cheap: looks at system calls alone.
+std::vector<int> descriptors_waited_on(const Snapshot& snapshot);
+
 }  // namespace standstill

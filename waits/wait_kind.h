@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace standstill {
 
@@ -29,11 +30,12 @@ constexpr int NAMED = 30;      // added: a function on the stack says so
 struct Recognition {
   int sureness = 0;
   WaitWord word = WaitWord::UNKNOWN;
-  std::string what;                // "recursive mutex"
-  Address object;                  // 0 where the wait has no object in memory
-  std::string resource_id;         // for what has no address: "fd:12"; "" for an object or for nothing
-  std::optional<Address> mutex;    // of a condition: to be taken again
-  std::optional<Timeout> timeout;  // of a system call; that of a futex call is seen to for all kinds
+  std::string what;                       // "recursive mutex"
+  Address object;                         // 0 where the wait has no object in memory
+  std::string resource_id;                // for what has no address: "fd:12"; "" for an object or for nothing
+  std::optional<Address> mutex;           // of a condition: to be taken again
+  std::vector<std::int32_t> descriptors;  // that it waits on
+  std::optional<Timeout> timeout;         // of a system call; that of a futex call is seen to for all kinds
   std::string detail;
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/address.h"
+#include "coredump/live_facts.h"
 #include "waits/wait_word.h"
 
 #include <cstdint>
@@ -65,6 +66,10 @@ struct WaitState {
   std::optional<ResourceIndex> condition_mutex;  // the mutex to be taken again when a condition is signalled
   bool has_deadline = false;                     // a timeout ends the wait by itself
   std::optional<double> seconds_left;            // until then, at the picture, as far as that is known
+  std::optional<double> blocked_seconds;         // how long it had been waiting at the picture
+  Bound bound = Bound::UNKNOWN;                  // of blocked_seconds
+  std::vector<std::int32_t> descriptors;         // that it waits on, as far as they could be read
+  std::string open_files;                        // what these are: "fd 12: tcp 10.0.0.5:41872 -> ..."
   // The futex word no longer has the value that was waited for: the thread has been, or will be, let go.
   bool is_woken = false;
   bool in_signal_handler = false;  // a signal frame lies below the wait

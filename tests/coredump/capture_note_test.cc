@@ -39,7 +39,7 @@ ProcessFacts sample_process_facts() {
   epoll.members = {{7, 0x19}, {8, 1}};
   epoll.detail = "two of them";
   facts.open_files = {socket, epoll};
-  facts.locks = {{FileLock::Kind::OFD, true, true, -1, 66, 67, 100, UINT64_MAX, "postgres"}};
+  facts.locks = {{FileLock::Kind::OFD, true, true, -1, 66, 67, 100, UINT64_MAX, "postgres", 5}};
   facts.shared_mappings = {{Address(0x7f0000000000), Address(0x7f0000002000), 4096, 21, 22}};
   return facts;
 }

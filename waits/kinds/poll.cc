@@ -37,6 +37,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   Recognition found =
       wait_in_call(WaitWord::POLL, is_ppoll ? "ppoll" : "poll", descriptors_text(descriptors, count));
   if (descriptors.size() == count) found.resource_id = descriptors_id(descriptors);
+  found.descriptors = descriptors;
   if (!is_ppoll) {
     found.timeout = timeout_in_milliseconds(blocked.argument(2));
   } else {

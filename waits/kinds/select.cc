@@ -42,6 +42,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
     all.insert(all.end(), members.begin(), members.end());
   }
   found.resource_id = descriptors_id(all);
+  found.descriptors = all;
   if (is_pselect) {
     found.timeout = timeout_at(memory, Address(blocked.argument(4)), Timeout::Clock::RELATIVE);
     if (found.timeout && was_interrupted(blocked.thread, RESTART_NO_HANDLER))
