@@ -10,7 +10,7 @@ namespace standstill {
 
 // `findings` already holds tasks (one for each thread, in the order of the dump) and groups. Sets their
 // waits, and the resources, findings and headline.
-void add_wait_records(Findings& findings, const Symbolizer& symbolizer, const WaitTable& table,
+void add_wait_records(Findings& findings, Symbolizer& symbolizer, const WaitTable& table,
                       const Verdict& verdict);
 
 }  // namespace standstill

@@ -71,11 +71,23 @@ void describe_cycle(FindingRecord& record, const WaitFinding& finding, const Wai
                                       counted(finding.members, "thread"));
 }
 
+void describe_parking(FindingRecord& record, const WaitFinding& finding, const WaitTable& table,
+                      const Findings& findings) {
+  const ThreadIndex master = finding.tasks.front();
+  record.title =
+      fmt::format("{} {} parked on {} that {} holds, which {}", counted(finding.direct, "thread"),
+                  finding.direct == 1 ? "is" : "are", finding.direct == 1 ? "a mutex" : "mutexes",
+                  task_phrase(findings.tasks.at(master)), activity_phrase(table.states[master], findings));
+  record.explanation =
+      "Some programs park idle workers so: it is a fault only if these threads have work to do.";
+}
+
 void describe_root(FindingRecord& record, const WaitFinding& finding, const WaitTable& table,
                    const Findings& findings) {
   const ResourceRecord& resource = findings.resources.at(finding.resources[0]);
   const Resource& known = table.resources[finding.resources[0]];
   const std::string what = resource_phrase(resource, known);
+  if (finding.is_parking) return describe_parking(record, finding, table, findings);
   record.title = fmt::format("{} {} {}", waiting_phrase(finding.direct, finding.behind),
                              known.word == WaitWord::JOIN ? "for" : "on", what);
   if (known.outside == OutsideOwner::ELSEWHERE) {
@@ -202,6 +214,16 @@ void describe_finding(FindingRecord& record, const WaitFinding& finding, const W
       record.explanation = "A thread that ends without unlocking leaves its locks taken for ever.";
       return;
     case FindingKind::FORK_CHILD_LOCK:
+      if (known.outside_tid == 0) {
+        record.title =
+            fmt::format("Lock taken before fork: {} for {}, and no thread of this process can hold it",
+                        waiting_phrase(finding.direct, finding.behind), what);
+        record.explanation =
+            "Such a lock is held only by a thread inside malloc, and no thread is: the child of a fork that "
+            "ran no "
+            "handlers has a copy of the lock as it was, but only the thread that forked.";
+        return;
+      }
       record.title =
           fmt::format("Lock taken before fork: {} for {}, whose owner, thread {}, is of the parent process",
                       waiting_phrase(finding.direct, finding.behind), what, known.outside_tid);
@@ -227,7 +249,13 @@ std::string describe_quiet(const WaitTable& table, const Verdict& verdict) {
   const auto idle = static_cast<std::size_t>(std::ranges::count(verdict.is_idle, true));
   std::size_t running = 0;
   for (const WaitState& state : table.states) running += state.word == WaitWord::RUNNING;
+  std::size_t parked = 0;
+  for (const WaitFinding& finding : verdict.findings) parked += finding.is_parking ? finding.direct : 0;
   std::string text = "No thread waits for what another one keeps from it";
+  if (parked != 0)
+    text = fmt::format("No thread looks stuck; {} {} parked on {} of one that waits for events",
+                       counted(parked, "thread"), parked == 1 ? "is" : "are",
+                       parked == 1 ? "a mutex" : "mutexes");
   if (idle != 0) text += fmt::format("; {} {} idle", counted(idle, "thread"), idle == 1 ? "is" : "are");
   if (running != 0) text += fmt::format("; {} {}", counted(running, "thread"), running == 1 ? "runs" : "run");
   return text + ".";

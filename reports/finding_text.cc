@@ -132,7 +132,11 @@ class FindingsText {
   std::string cycle_text(const FindingRecord& finding) const {
     const std::size_t count = finding.tasks.size();
     std::string out = "\n";
-    if (finding.kind == "ROOT_BLOCKER") return out + root_text(finding);
+    if (finding.kind == "ROOT_BLOCKER") {
+      out += root_text(finding);
+      // The evidence for the holder is said there already.
+      return finding.explanation.starts_with("Evidence:") ? out : out + explanation_text(finding);
+    }
     const bool is_cycle = finding.resources.size() == count && finding.kind == "DEADLOCK";
     const std::size_t shown = std::min(count, is_cycle ? LONGEST_CYCLE : LONGEST_CYCLE / 3);
     for (std::size_t i = 0; i < shown; ++i) {
@@ -167,16 +171,22 @@ class FindingsText {
       if (resource == resources_.end() || resource->second->kind == "JOIN") continue;
       for (const HolderRecord& holder : resource->second->holders)
         if (holder.task == finding.tasks[i])
-          out += wrapped(
-              fmt::format("holds {} ({})", resource_text(*resource->second), printable(holder.evidence)),
-              options_.width, "    ");
+          out += wrapped(fmt::format("holds {}{} ({})", resource_text(*resource->second),
+                                     finding.resources.size() == 1
+                                         ? ""
+                                         : fmt::format(" and {} more", finding.resources.size() - 1),
+                                     printable(holder.evidence)),
+                         options_.width, "    ");
     }
     if (resource == resources_.end()) return out;
-    const std::vector<std::string>& waiters = resource->second->waiters;
-    std::string line = waiters.size() == 1 ? "waited for by thread " : "waited for by threads ";
     std::vector<std::uint64_t> numbers;
-    for (const std::string& waiter : waiters)
-      if (const TaskRecord* record = task(waiter)) numbers.push_back(record->number);
+    for (const std::string& id : finding.resources) {
+      const auto one = resources_.find(id);
+      if (one == resources_.end()) continue;
+      for (const std::string& waiter : one->second->waiters)
+        if (const TaskRecord* record = task(waiter)) numbers.push_back(record->number);
+    }
+    std::string line = numbers.size() == 1 ? "waited for by thread " : "waited for by threads ";
     std::vector<std::string> ranges = as_ranges(std::move(numbers));
     for (std::size_t i = 0; i < std::min<std::size_t>(ranges.size(), 8); ++i)
       line += (i == 0 ? "" : ", ") + ranges[i];

@@ -82,6 +82,7 @@ FrameFacts FunctionFacts::find(const Frame& frame) {
   std::vector<std::uint8_t> scratch;
   const Bytes code = snapshot_.memory.bytes_in(start, size, scratch);
   find_references(code, start, lookup, facts);
+  facts.takings = find_taking_calls(snapshot_.memory, code, start, frame.pc, releasing_);
   facts.releases =
       find_release_calls(snapshot_.memory, code, start, continuation(code, start, frame.pc), releasing_);
   return facts;

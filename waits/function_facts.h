@@ -27,6 +27,7 @@ struct LockReference {
 struct FrameFacts {
   bool has_landing_pad = false;
   std::vector<LockReference> references;
+  std::vector<TakingCall> takings;    // before the call
   std::vector<ReleaseCall> releases;  // behind the call
 };
 

@@ -27,6 +27,11 @@ void add_owner(const ThreadDirectory& threads, std::uint32_t tid, std::string ev
   }
 }
 
+void inspect_ownerless(const ObjectView& object, Resource& resource) {
+  resource.is_held_by_threads = true;
+  if (object.window.u32(0) == 0u) mark_free(resource);
+}
+
 void mark_free(Resource& resource) {
   resource.is_free = true;
   resource.detail = "free: its waiter is about to go on";

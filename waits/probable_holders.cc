@@ -228,16 +228,31 @@ void find_probable_holders(const Snapshot& snapshot, std::span<const Stack> stac
   search.conclude();
 }
 
-std::vector<std::optional<std::uint32_t>> find_holding_frames(const Snapshot& snapshot,
-                                                              const Symbolizer& symbolizer,
-                                                              std::span<const Holding> holdings) {
+namespace {
+
+// The last call before the one that the frame stands in that took the lock.
+Address taken_at(const Snapshot& snapshot, const StackWithRegisters& unwound, std::uint32_t frame,
+                 Address lock, FunctionFacts& facts) {
+  if (frame >= unwound.registers.size()) return {};
+  Address place;
+  for (const TakingCall& call : facts.at(unwound.stack.frames[frame]).takings)
+    if (evaluate(call.argument, unwound.registers[frame], snapshot.memory) == lock.value())
+      place = call.lookup;
+  return place;
+}
+
+}  // namespace
+
+std::vector<std::optional<HoldingPlace>> find_holding_places(const Snapshot& snapshot,
+                                                             const Symbolizer& symbolizer,
+                                                             std::span<const Holding> holdings) {
   std::vector<Address> locks;
   for (const Holding& holding : holdings) locks.push_back(holding.lock);
   std::ranges::sort(locks);
   locks.erase(std::ranges::unique(locks).begin(), locks.end());
   FunctionFacts facts(snapshot, locks);
   const Unwinder unwinder(snapshot, symbolizer);
-  std::vector<std::optional<std::uint32_t>> frames;
+  std::vector<std::optional<HoldingPlace>> places;
   for (const Holding& holding : holdings) {
     const Thread& thread = snapshot.threads[holding.thread];
     const auto unwound = unwinder.unwind_with_registers(thread.registers);
@@ -248,9 +263,13 @@ std::vector<std::optional<std::uint32_t>> find_holding_frames(const Snapshot& sn
       if (locks[sighting.lock] == holding.lock && sighting.frame >= first &&
           (best == nullptr || is_better(sighting, *best)))
         best = &sighting;
-    frames.push_back(best == nullptr ? std::nullopt : std::optional(best->frame));
+    if (best == nullptr)
+      places.emplace_back();
+    else
+      places.push_back(
+          HoldingPlace{best->frame, taken_at(snapshot, unwound, best->frame, holding.lock, facts)});
   }
-  return frames;
+  return places;
 }
 
 }  // namespace standstill

@@ -34,9 +34,15 @@ struct Holding {
   Address lock;
 };
 
-// For each the frame in which the thread seems to have taken the lock; nothing where no frame shows it.
-std::vector<std::optional<std::uint32_t>> find_holding_frames(const Snapshot& snapshot,
-                                                              const Symbolizer& symbolizer,
-                                                              std::span<const Holding> holdings);
+struct HoldingPlace {
+  std::uint32_t frame = 0;
+  Address
+      taken_at;  // inside the call by which the frame's function took the lock; 0 where that cannot be told
+};
+
+// For each where the thread seems to have taken the lock; nothing where no frame shows it.
+std::vector<std::optional<HoldingPlace>> find_holding_places(const Snapshot& snapshot,
+                                                             const Symbolizer& symbolizer,
+                                                             std::span<const Holding> holdings);
 
 }  // namespace standstill

@@ -14,8 +14,16 @@ constexpr std::size_t CALL_LIMIT = 64;      // releasing calls of one function
 constexpr std::size_t SYMBOL_LIMIT = 4'000'000;
 
 bool is_release(std::string_view name) {
-  return name.find("unlock") != std::string_view::npos ||
+  return name.find("unlock") != std::string_view::npos || name.find("Unlock") != std::string_view::npos ||
          name.find("guard_release") != std::string_view::npos;
+}
+
+bool is_taking(std::string_view name) {
+  constexpr std::string_view PARTS[] = {"_lock",  "_trylock",  "_timedlock",   "_clocklock",  "rdlock",
+                                        "wrlock", "flockfile", "Mutex4LockEv", "ReaderLockEv"};
+  return std::ranges::any_of(
+             PARTS, [&](std::string_view part) { return name.find(part) != std::string_view::npos; }) &&
+         !is_release(name);
 }
 
 std::int32_t displacement(const std::uint8_t* bytes) {
@@ -28,15 +36,15 @@ std::string_view string_at(Bytes strings, std::uint64_t offset) {
   return Cursor(clipped(strings, offset, 4096)).read_c_string();
 }
 
-void add_functions(Bytes symbols, Bytes strings, bool& has_symbols,
-                   std::unordered_set<std::uint64_t>& releasing) {
+// `add` is called with the name and the value of each function.
+template <class Add>
+void for_each_function(Bytes symbols, Bytes strings, const Add& add) {
   const std::size_t count = std::min(symbols.size() / sizeof(Elf64_Sym), SYMBOL_LIMIT);
   for (std::size_t i = 0; i < count; ++i) {
     Elf64_Sym symbol;
     std::memcpy(&symbol, symbols.data() + i * sizeof symbol, sizeof symbol);
     if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_value == 0) continue;
-    has_symbols = true;
-    if (is_release(string_at(strings, symbol.st_name))) releasing.insert(symbol.st_value);
+    add(string_at(strings, symbol.st_name), symbol.st_value);
   }
 }
 
@@ -236,8 +244,15 @@ const ReleaseFunctions::Names& ReleaseFunctions::names_of(ModuleIndex module) {
     return found == nullptr ? Bytes{} : found->contents;
   };
   const Bytes dynamic_symbols = contents(".dynsym"), dynamic_strings = contents(".dynstr");
-  add_functions(contents(".symtab"), contents(".strtab"), names->has_symbols, names->releasing);
-  add_functions(dynamic_symbols, dynamic_strings, names->has_symbols, names->releasing);
+  const auto add = [&](std::string_view name, std::uint64_t value) {
+    names->has_symbols = true;
+    if (is_release(name))
+      names->releasing.insert(value);
+    else if (is_taking(name))
+      names->taking.insert(value);
+  };
+  for_each_function(contents(".symtab"), contents(".strtab"), add);
+  for_each_function(dynamic_symbols, dynamic_strings, add);
   for (const std::string_view section : {".rela.plt", ".rela.dyn"}) {
     Cursor cursor(contents(section));
     while (cursor.remaining() >= sizeof(Elf64_Rela)) {
@@ -253,20 +268,49 @@ const ReleaseFunctions::Names& ReleaseFunctions::names_of(ModuleIndex module) {
   return *names;
 }
 
+std::optional<std::string_view> ReleaseFunctions::name_by_slot(Address target) {
+  const auto slot = slot_of_plt(snapshot_.memory, target);
+  const auto module = slot ? snapshot_.find_module(*slot) : std::nullopt;
+  if (!module) return std::nullopt;
+  const auto& slots = names_of(*module).slots;
+  const auto found = slots.find(snapshot_.modules[*module].to_vaddr(*slot));
+  return found == slots.end() ? std::nullopt : std::optional(found->second);
+}
+
 ReleaseFunctions::Answer ReleaseFunctions::ask(Address target) {
-  if (const auto slot = slot_of_plt(snapshot_.memory, target)) {
-    if (const auto module = snapshot_.find_module(*slot)) {
-      const auto& slots = names_of(*module).slots;
-      const auto found = slots.find(snapshot_.modules[*module].to_vaddr(*slot));
-      if (found != slots.end()) return is_release(found->second) ? Answer::YES : Answer::NO;
-    }
-  }
+  if (const auto name = name_by_slot(target)) return is_release(*name) ? Answer::YES : Answer::NO;
   const auto module = snapshot_.find_module(target);
   if (!module) return Answer::NO;
   const Names& names = names_of(*module);
   if (names.releasing.contains(snapshot_.modules[*module].to_vaddr(target))) return Answer::YES;
   return names.has_symbols ? Answer::NO : Answer::NO_NAMES;
 }
+
+bool ReleaseFunctions::takes(Address target) {
+  if (const auto name = name_by_slot(target)) return is_taking(*name);
+  const auto module = snapshot_.find_module(target);
+  return module && names_of(*module).taking.contains(snapshot_.modules[*module].to_vaddr(target));
+}
+
+namespace {
+
+// Where the call or tail call at `place` goes; nothing for other instructions, and for jumps within the
+// function.
+Address target_of_call(const MemoryView& memory, Bytes code, Address start, std::size_t place) {
+  Address target;
+  if (code[place] == 0xe8 || code[place] == 0xe9) {
+    target = start + (place + 5) + static_cast<std::uint64_t>(std::int64_t{displacement(&code[place + 1])});
+  } else if (code[place] == 0xff && (code[place + 1] == 0x15 || code[place + 1] == 0x25) &&
+             place + 6 <= code.size()) {
+    // Through a slot of the GOT, without a PLT (-fno-plt, Rust).
+    const Address slot =
+        start + (place + 6) + static_cast<std::uint64_t>(std::int64_t{displacement(&code[place + 2])});
+    target = memory.read_address(slot).value_or(Address());
+  }
+  return start <= target && target < start + code.size() ? Address() : target;
+}
+
+}  // namespace
 
 std::vector<ReleaseCall> find_release_calls(const MemoryView& memory, Bytes code, Address start, Address from,
                                             ReleaseFunctions& functions) {
@@ -275,18 +319,8 @@ std::vector<ReleaseCall> find_release_calls(const MemoryView& memory, Bytes code
   std::unordered_map<Address, ReleaseFunctions::Answer> asked;
   for (std::size_t place = from < start ? 0 : from - start;
        place + 5 <= code.size() && calls.size() < CALL_LIMIT; ++place) {
-    Address target;
-    if (code[place] == 0xe8 || code[place] == 0xe9) {  // call, or the jump of a tail call
-      target = start + (place + 5) + static_cast<std::uint64_t>(std::int64_t{displacement(&code[place + 1])});
-    } else if (code[place] == 0xff && (code[place + 1] == 0x15 || code[place + 1] == 0x25) &&
-               place + 6 <= code.size()) {
-      // Through a slot of the GOT, without a PLT (-fno-plt, Rust).
-      const Address slot =
-          start + (place + 6) + static_cast<std::uint64_t>(std::int64_t{displacement(&code[place + 2])});
-      target = memory.read_address(slot).value_or(Address());
-    }
-    // A jump within the function is no tail call.
-    if (!target || (start <= target && target < start + code.size())) continue;
+    const Address target = target_of_call(memory, code, start, place);
+    if (!target) continue;
     const auto argument = argument_of_call(code, start, place);
     if (!argument) continue;
     const auto [entry, is_new] = asked.try_emplace(target, ReleaseFunctions::Answer::NO);
@@ -295,6 +329,26 @@ std::vector<ReleaseCall> find_release_calls(const MemoryView& memory, Bytes code
       calls.push_back({*argument, entry->second == ReleaseFunctions::Answer::YES
                                       ? ReleaseCall::How::NAMED
                                       : ReleaseCall::How::UNNAMED});
+  }
+  return calls;
+}
+
+std::vector<TakingCall> find_taking_calls(const MemoryView& memory, Bytes code, Address start, Address pc,
+                                          ReleaseFunctions& functions) {
+  constexpr std::size_t LONGEST_CALL = 6;
+  std::vector<TakingCall> calls;
+  if (pc < start) return calls;
+  std::unordered_map<Address, bool> asked;
+  const std::size_t end = std::min<std::uint64_t>(pc - start, code.size());
+  for (std::size_t place = 0; place + LONGEST_CALL < end && calls.size() < CALL_LIMIT; ++place) {
+    // Only calls: a jump does not come back.
+    if (code[place] != 0xe8 && !(code[place] == 0xff && code[place + 1] == 0x15)) continue;
+    const Address target = target_of_call(memory, code, start, place);
+    const auto argument = target ? argument_of_call(code, start, place) : std::nullopt;
+    if (!argument) continue;
+    const auto [entry, is_new] = asked.try_emplace(target, false);
+    if (is_new) entry->second = functions.takes(target);
+    if (entry->second) calls.push_back({*argument, start + place + 1});
   }
   return calls;
 }

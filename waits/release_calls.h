@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -55,20 +56,35 @@ class ReleaseFunctions {
       : snapshot_(snapshot), modules_(snapshot.modules.size()) {}
 
   enum class Answer : std::uint8_t { NO, YES, NO_NAMES };
+  // Whether the function releases what its first argument points to.
   Answer ask(Address target);
+  // Whether it takes it: a lock function by name.
+  bool takes(Address target);
 
  private:
   struct Names {
     bool has_symbols = false;
-    std::unordered_set<std::uint64_t> releasing;  // vaddr of functions
+    std::unordered_set<std::uint64_t> releasing, taking;  // vaddr of functions
     std::unordered_map<std::uint64_t, std::string_view>
         slots;  // vaddr of a GOT slot: the name that it is for
   };
   const Names& names_of(ModuleIndex module);
+  // The name that the slot behind a PLT entry is for; nothing where `target` is no such entry.
+  std::optional<std::string_view> name_by_slot(Address target);
 
   const Snapshot& snapshot_;
   std::vector<std::unique_ptr<Names>> modules_;
 };
+
+// A call that took a lock: pthread_mutex_lock(&lock).
+struct TakingCall {
+  FirstArgument argument;
+  Address lookup;  // inside the call instruction
+};
+
+// The taking calls in `code` that return before `pc`, in their order.
+std::vector<TakingCall> find_taking_calls(const MemoryView& memory, Bytes code, Address start, Address pc,
+                                          ReleaseFunctions& functions);
 
 // The releasing calls and instructions in `code`, which starts at `start`, from `from` on.
 std::vector<ReleaseCall> find_release_calls(const MemoryView& memory, Bytes code, Address start, Address from,

@@ -1,6 +1,8 @@
 #include "waits/verdict.h"
 
+#include "waits/parked_workers.h"
 #include "waits/probable_holders.h"
+#include "waits/vanished_holders.h"
 #include "waits/wait_graph.h"
 
 #include <algorithm>
@@ -122,6 +124,8 @@ void add_orphans(const WaitGraph& graph, const WaitTable& table, std::vector<Wai
         resource.outside == OutsideOwner::GONE ? FindingKind::ORPHANED_LOCK : FindingKind::FORK_CHILD_LOCK;
     finding.tasks = resource.waiters;
     finding.resources = {orphans[i]};
+    if (resource.outside == OutsideOwner::PARENT && resource.outside_tid == 0)
+      finding.certainty = Certainty::PROBABLE;  // nobody else is left, but no field says so
     finding.direct = static_cast<std::uint32_t>(resource.waiters.size());
     finding.behind = counts[i];
     findings.push_back(std::move(finding));
@@ -242,8 +246,9 @@ void add_root_blockers(const WaitGraph& graph, const WaitTable& table, const std
     finding.direct = root.direct;
     finding.behind = root.all;
     findings.push_back(std::move(finding));
-    if (findings.size() >= ROOTS) break;
   }
+  merge_parked_workers(table, findings);
+  if (findings.size() > ROOTS) findings.resize(ROOTS);
 }
 
 // Where each holder took its lock, for the few that are shown.
@@ -257,14 +262,18 @@ void add_holding_frames(const Snapshot& snapshot, const Symbolizer& symbolizer, 
       Resource& resource = table.resources[index];
       if (!resource.address || resource.word == WaitWord::JOIN) continue;
       for (Holder& holder : resource.holders) {
-        if (holder.frame || holders.size() == SHOWN) continue;
+        if (holders.size() == SHOWN) continue;
         holdings.push_back({holder.thread, resource.address});
         holders.push_back(&holder);
       }
     }
   }
-  const auto frames = find_holding_frames(snapshot, symbolizer, holdings);
-  for (std::size_t i = 0; i < holders.size(); ++i) holders[i]->frame = frames[i];
+  const auto places = find_holding_places(snapshot, symbolizer, holdings);
+  for (std::size_t i = 0; i < holders.size(); ++i) {
+    if (!places[i]) continue;
+    if (!holders[i]->frame) holders[i]->frame = places[i]->frame;
+    if (holders[i]->frame == places[i]->frame) holders[i]->taken_at = places[i]->taken_at;
+  }
 }
 
 }  // namespace
@@ -298,12 +307,19 @@ Verdict judge_table(const WaitTable& table) {
       if (!resource.waiters.empty() && resource.word != WaitWord::JOIN) holds[holder.thread] = true;
   for (ThreadIndex i = 0; i < table.states.size(); ++i)
     verdict.is_idle[i] = is_waiting_for_work(table.states[i]) && !holds[i] && !stuck[i];
+  for (const WaitFinding& finding : verdict.findings) {
+    if (!finding.is_parking) continue;
+    verdict.is_idle[finding.tasks.front()] = true;
+    for (const ResourceIndex resource : finding.resources)
+      for (const ThreadIndex waiter : table.resources[resource].waiters) verdict.is_idle[waiter] = true;
+  }
   return verdict;
 }
 
 Verdict judge_waits(const Snapshot& snapshot, std::span<const Stack> stacks,
                     std::span<const StackGroup> groups, const Symbolizer& symbolizer, WaitTable& table) {
   find_probable_holders(snapshot, stacks, groups, symbolizer, table);
+  find_vanished_holders(table);
   Verdict verdict = judge_table(table);
   add_holding_frames(snapshot, symbolizer, verdict, table);
   return verdict;

@@ -38,6 +38,7 @@ struct WaitFinding {
   std::uint32_t behind = 0;   // and those that wait for these, directly or through others; of a deadlock: all
                               // threads it stops, its own included
   std::uint32_t members = 0;  // DEADLOCK: threads of the whole knot, of which the cycle shows one way round
+  bool is_parking = false;    // ROOT_BLOCKER: workers that are parked on their mutexes, most likely by design
 };
 
 struct Verdict {
@@ -45,10 +46,9 @@ struct Verdict {
   std::vector<bool> is_idle;          // by thread: waits for work or events, and nobody waits for it
 };
 
-// Also adds to `table` the holders of the findings' locks that no owner field names, and the frames in which
-// locks were taken.
-// A wait of which more than a minute was left counts as one without a deadline, but what rests on it is at
-// most POSSIBLE.
+// Also adds to `table` the holders of the findings' locks that no owner field names, and where locks were
+// taken. A wait of which more than a minute was left counts as one without a deadline, but what rests on it
+// is at most POSSIBLE.
 Verdict judge_waits(const Snapshot& snapshot, std::span<const Stack> stacks,
                     std::span<const StackGroup> groups, const Symbolizer& symbolizer, WaitTable& table);
 

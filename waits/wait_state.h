@@ -28,13 +28,14 @@ struct Holder {
   Certainty certainty = Certainty::CERTAIN;
   std::string evidence;                // "owner field", "guard on the stack of frame 4", ...
   std::optional<std::uint32_t> frame;  // of that thread's stack: the function that seems to have taken it
+  Address taken_at;                    // inside the call by which it did; 0 where that cannot be told
 };
 
 // The recorded owner is no thread of this process.
 enum class OutsideOwner : std::uint8_t {
   NONE,
-  GONE,       // most likely a thread that ended without unlocking
-  PARENT,     // the process this one was forked from, or a thread of it
+  GONE,    // most likely a thread that ended without unlocking
+  PARENT,  // the process this one was forked from, or a thread of it; outside_tid 0: not a thread of this one
   ELSEWHERE,  // the lock is shared between processes
 };
 
@@ -56,7 +57,8 @@ struct Resource {
   int outside_tid = 0;
   bool is_free = false;  // nobody holds it any more; its waiters have not got to run since
   bool is_loader_lock = false;
-  std::string detail;  // "2 of 3 arrived", "1 reader"
+  bool is_held_for_a_moment = false;  // by whoever is inside the C library's own code: a lock of malloc
+  std::string detail;                 // "2 of 3 arrived", "1 reader"
 };
 
 struct WaitState {

@@ -32,6 +32,7 @@ class Account:
                     raise AssertionError("the program says: " + " ".join(text))
         if not self.expected and not self.is_healthy:
             raise AssertionError(f"the program expects nothing: {lines}")
+        self.spins = any("SPIN" in kinds for kinds, _ in self.waits.values())  # such a thread never sleeps
 
 
 def is_resource(resource, name):

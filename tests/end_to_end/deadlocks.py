@@ -31,12 +31,15 @@ mutex_ring adaptive 2
 mutex_ring timed 2
 mutex_ring robust 2
 mutex_ring inherit 2
+mutex_ring detected 2
+mutex_ring detected 3
 mutex_ring shared 2
 mutex_ring_musl normal 2
 mutex_ring_musl recursive 2
 two_rings
 self_lock normal
 self_lock adaptive
+self_lock inherit
 self_lock handler
 self_lock upgrade
 self_lock once
@@ -44,6 +47,7 @@ orphan normal
 orphan robust
 fork_child main
 fork_child thread
+fork_in_malloc
 rwlock_ring writers
 rwlock_ring behind
 rwlock_ring readers
@@ -54,6 +58,7 @@ join_ring_musl three
 join_ring_musl self
 once_ring
 stdio_ring
+spin_ring
 loader_lock
 cxx_ring mutex
 cxx_ring recursive
@@ -65,6 +70,10 @@ cxx_ring local
 cxx_ring_clang shared
 cxx_ring_clang once
 cxx_ring_clang local
+cxx_ring_libcxx mutex
+cxx_ring_libcxx recursive
+absl_ring writers
+absl_ring readers
 cxx_ring_unoptimised shared
 cxx_ring_unoptimised once
 cxx_ring_unoptimised local
@@ -112,6 +121,7 @@ healthy_pools parked
 healthy_pools bounded
 healthy_pools spawning
 healthy_pools parent
+absl_ring ordered
 healthy_plain contended
 healthy_plain queue
 healthy_plain wrapped
@@ -181,7 +191,7 @@ def examine(asked, name, is_stripped):
         with patient(path, *arguments) as running:
             account = Account(running.lines)
             questions = [] if is_stripped or program == "stdio_ring" else owner_questions(account, program.endswith("_musl"))
-            if not account.is_healthy:
+            if not account.is_healthy and not account.spins:
                 running.until_asleep()  # the main thread too, which says "ready" before it waits
             for moment in range(asked.moments if account.is_healthy else 1):
                 core, answers = running.gcore_and_ask([expression for _, _, expression in questions])

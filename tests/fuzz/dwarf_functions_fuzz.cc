@@ -1,13 +1,14 @@
-// An ELF file's DWARF through our own walk, line program and unit index; without LLVM's reader, which others fuzz.
-#include <cstddef>
-#include <cstdint>
-#include <vector>
-
+// An ELF file's DWARF through our own walk, line program and unit index; without LLVM's reader, which others
+// fuzz.
 #include "symbolize/debug_sections.h"
 #include "symbolize/dwarf_functions.h"
 #include "symbolize/dwarf_lines.h"
 #include "symbolize/dwarf_unit_index.h"
 #include "symbolize/mini_debug_info.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
 
 using namespace standstill;
 

@@ -1,9 +1,9 @@
 // Symbol tables of a damaged ELF file.
+#include "symbolize/symbol_table.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <vector>
-
-#include "symbolize/symbol_table.h"
 
 using namespace standstill;
 

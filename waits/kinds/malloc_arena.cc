@@ -53,8 +53,8 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
 }
 
 void inspect(const ObjectView& object, Resource& resource) {
-  resource.is_held_by_threads = true;
-  if (object.window.u32(0) == 0u) mark_free(resource);
+  inspect_ownerless(object, resource);
+  resource.is_held_for_a_moment = true;
 }
 
 }  // namespace

@@ -16,15 +16,12 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   if (blocked.threads.c_library() != CLibrary::MUSL || !futex.is_wait() || !(futex.value & WAITERS))
     return std::nullopt;
   const std::uint32_t readers = futex.value & WRITER;
-  const auto waiters = futex.around.u32(4), shared = futex.around.u32(8);
-  if (!waiters || !shared || *waiters == 0 || *waiters > (1u << 22) || (*shared != 0 && *shared != 128))
-    return std::nullopt;
+  if (!has_waiters_and_flag(futex, 0)) return std::nullopt;
   if (readers == 0 || (readers != WRITER && readers > (1u << 22))) return std::nullopt;
   const bool named = blocked.names.mentions("pthread_rwlock_");
   Recognition found;
-  // A semaphore that is waited for (-1, waiters, 0) looks like a write-locked rwlock.
-  found.sureness =
-      (readers == WRITER ? sureness::ARGUMENTS : sureness::SHAPE) + (named ? sureness::NAMED + 10 : 0);
+  // A semaphore that is waited for (-1, waiters) looks alike but for its flag, which says the opposite.
+  found.sureness = sureness::SHAPE + (named ? sureness::NAMED + 10 : 0);
   found.word = blocked.names.mentions("rdlock") ? WaitWord::RWLOCK_READ : WaitWord::RWLOCK_WRITE;
   found.what = "rwlock";
   found.object = futex.word;

@@ -98,7 +98,9 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   return found;
 }
 
-void inspect(const ObjectView& object, Resource& resource) {
+}  // namespace
+
+void inspect_pthread_mutex(const ObjectView& object, Resource& resource) {
   resource.is_held_by_threads = true;
   const auto fields = read_fields(object.window);
   if (!fields) {
@@ -123,15 +125,22 @@ void inspect(const ObjectView& object, Resource& resource) {
     resource.detail = "taken " + std::to_string(fields->count) + " times";
 }
 
-}  // namespace
-
 bool is_pthread_mutex(const Window& window) {
   const auto fields = read_fields(window);
   return fields && is_plausible(*fields) && (fields->lock & ~(TID_MASK | OWNER_DIED | WAITERS)) == 0 &&
          (fields->lock <= 2 || (fields->kind & (ROBUST | INHERIT | PROTECT)) != 0);
 }
 
-extern const WaitKind pthread_mutex_kind = {
-    .name = "glibc mutex", .system_calls = FUTEX_CALLS, .recognise = recognise, .inspect = inspect};
+std::optional<std::uint32_t> owner_of_inheriting_mutex(const Window& window) {
+  const auto fields = read_fields(window);
+  if (!fields || !is_plausible(*fields) || !(fields->kind & INHERIT)) return std::nullopt;
+  const std::uint32_t owner = fields->lock & TID_MASK;
+  return ThreadDirectory::is_plausible_tid(owner) ? std::optional(owner) : std::nullopt;
+}
+
+extern const WaitKind pthread_mutex_kind = {.name = "glibc mutex",
+                                            .system_calls = FUTEX_CALLS,
+                                            .recognise = recognise,
+                                            .inspect = inspect_pthread_mutex};
 
 }  // namespace standstill

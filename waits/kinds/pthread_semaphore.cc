@@ -15,10 +15,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
     return std::nullopt;
   const bool named = blocked.names.mentions("sem_wait") || blocked.names.mentions("sem_timedwait") ||
                      blocked.names.mentions("sem_clockwait");
-  const auto waiters = futex.around.u32(4), shared = futex.around.u32(8);
-  const bool fits = waiters && shared && *waiters >= 1 && *waiters <= (1u << 22) &&
-                    (*shared == 0 || *shared == 128) && (*shared == 0) == futex.is_private &&
-                    futex.word.value() % 8 == 0;
+  const bool fits = has_waiters_and_flag(futex, 0) && futex.word.value() % 8 == 0;
   if (!fits && !(named && !futex.around.is_readable())) return std::nullopt;
   Recognition found;
   found.sureness = (fits ? sureness::SHAPE + 5 : sureness::ARGUMENTS) + (named ? sureness::NAMED : 0);

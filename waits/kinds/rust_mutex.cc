@@ -24,14 +24,9 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   return found;
 }
 
-void inspect(const ObjectView& object, Resource& resource) {
-  resource.is_held_by_threads = true;
-  if (object.window.u32(0) == 0u) mark_free(resource);
-}
-
 }  // namespace
 
 extern const WaitKind rust_mutex_kind = {
-    .name = "Rust mutex", .system_calls = FUTEX_CALLS, .recognise = recognise, .inspect = inspect};
+    .name = "Rust mutex", .system_calls = FUTEX_CALLS, .recognise = recognise, .inspect = inspect_ownerless};
 
 }  // namespace standstill
