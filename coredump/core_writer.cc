@@ -1,5 +1,7 @@
 #include "coredump/core_writer.h"
 
+#include "coredump/elf_headers.h"
+
 #include <algorithm>
 #include <cassert>
 #include <cstring>
@@ -30,22 +32,15 @@ struct Layout {
 };
 
 Elf64_Ehdr elf_header(const CoreContents& contents, const Layout& layout) {
-  Elf64_Ehdr header{};
-  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-  header.e_ident[EI_CLASS] = ELFCLASS64;
-  header.e_ident[EI_DATA] = ELFDATA2LSB;
-  header.e_ident[EI_VERSION] = EV_CURRENT;
-  header.e_type = ET_CORE;
+  Elf64_Ehdr header = make_elf_header(ET_CORE);
   header.e_machine = contents.machine;
-  header.e_version = EV_CURRENT;
   header.e_phoff = sizeof(Elf64_Ehdr);
-  header.e_ehsize = sizeof(Elf64_Ehdr);
-  header.e_phentsize = sizeof(Elf64_Phdr);
   header.e_phnum = static_cast<std::uint16_t>(std::min<std::uint64_t>(layout.program_header_count, PN_XNUM));
   if (layout.has_section_header) {
     header.e_shoff = layout.section_header;
-    header.e_shentsize = sizeof(Elf64_Shdr);
     header.e_shnum = 1;
+  } else {
+    header.e_shentsize = 0;  // as the kernel has it
   }
   return header;
 }

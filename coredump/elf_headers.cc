@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -94,6 +95,21 @@ std::string describe_machine(std::uint16_t e_machine) {
     if (name.machine == e_machine) return name.name;
   }
   return fmt::format("machine {:#x}", e_machine);
+}
+
+Elf64_Ehdr make_elf_header(std::uint16_t type) {
+  Elf64_Ehdr header{};
+  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+  header.e_ident[EI_CLASS] = ELFCLASS64;
+  header.e_ident[EI_DATA] = ELFDATA2LSB;
+  header.e_ident[EI_VERSION] = EV_CURRENT;
+  header.e_type = type;
+  header.e_machine = EM_X86_64;
+  header.e_version = EV_CURRENT;
+  header.e_ehsize = sizeof(Elf64_Ehdr);
+  header.e_phentsize = sizeof(Elf64_Phdr);
+  header.e_shentsize = sizeof(Elf64_Shdr);
+  return header;
 }
 
 Result<ElfHeaders> parse_elf_headers(Bytes file) {

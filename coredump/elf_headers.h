@@ -20,6 +20,9 @@ struct ElfHeaders {
   std::uint64_t promised_program_headers = 0;
 };
 
+// The header of a file that we make ourselves, without tables yet: ELF64, little-endian, x86-64.
+Elf64_Ehdr make_elf_header(std::uint16_t type);
+
 // Errors: not ELF, 32 bits, big-endian, another machine than x86-64, or shorter than its own header.
 Result<ElfHeaders> parse_elf_headers(Bytes file);
 

@@ -108,14 +108,8 @@ std::vector<FoundModule> list_mapped_files(const MemoryView& memory, const Inter
   return modules;
 }
 
-std::optional<std::uint64_t> auxiliary(const CoreNotes& core, std::uint64_t type) {
-  for (const auto& [key, value] : core.process.auxiliary_vector) {
-    if (key == type) return value;
-  }
-  return std::nullopt;
-}
-
-FoundModule* find_module(std::vector<FoundModule>& modules, Address address) {
+// Modules may still overlap, and stand in any order: Snapshot::find_module() comes later.
+FoundModule* module_at(std::vector<FoundModule>& modules, Address address) {
   const auto found = std::find_if(modules.begin(), modules.end(),
                                   [address](const FoundModule& m) { return m.module.contains(address); });
   return found == modules.end() ? nullptr : &*found;
@@ -123,8 +117,8 @@ FoundModule* find_module(std::vector<FoundModule>& modules, Address address) {
 
 // The kernel's own small library; no file of it exists, but its pages are always dumped.
 void add_vdso(const MemoryView& memory, const CoreNotes& core, std::vector<FoundModule>& modules) {
-  const auto start = auxiliary(core, AT_SYSINFO_EHDR);
-  if (!start || find_module(modules, Address(*start)) != nullptr) return;
+  const auto start = core.process.auxiliary(AT_SYSINFO_EHDR);
+  if (!start || module_at(modules, Address(*start)) != nullptr) return;
   auto elf = read_mapped_elf(memory, Address(*start));
   if (!elf) return;
   FoundModule found = make_module("[vdso]");
@@ -142,13 +136,13 @@ void add_vdso(const MemoryView& memory, const CoreNotes& core, std::vector<Found
 
 // The program is the module that holds AT_PHDR; a core without NT_FILE shows it there for the first time.
 void mark_main_program(const MemoryView& memory, const CoreNotes& core, std::vector<FoundModule>& modules) {
-  const auto headers = auxiliary(core, AT_PHDR);
-  const auto entry = auxiliary(core, AT_ENTRY);
-  FoundModule* main = headers ? find_module(modules, Address(*headers)) : nullptr;
-  if (main == nullptr && entry) main = find_module(modules, Address(*entry));
+  const auto headers = core.process.auxiliary(AT_PHDR);
+  const auto entry = core.process.auxiliary(AT_ENTRY);
+  FoundModule* main = headers ? module_at(modules, Address(*headers)) : nullptr;
+  if (main == nullptr && entry) main = module_at(modules, Address(*entry));
   if (main == nullptr && headers) {
     if (auto elf = read_mapped_elf(memory, Address(*headers & ~std::uint64_t{4095}))) {
-      const auto name = auxiliary(core, AT_EXECFN);
+      const auto name = core.process.auxiliary(AT_EXECFN);
       FoundModule found = make_module(name ? memory.read_c_string(Address(*name)).value_or("") : "");
       set_mapped(found, std::move(*elf));
       modules.push_back(std::move(found));

@@ -6,12 +6,14 @@
 
 namespace standstill {
 
-std::optional<std::uint64_t> Snapshot::auxiliary(std::uint64_t type) const {
-  for (const auto& [key, value] : process.auxiliary_vector) {
+std::optional<std::uint64_t> ProcessInfo::auxiliary(std::uint64_t type) const {
+  for (const auto& [key, value] : auxiliary_vector) {
     if (key == type) return value;
   }
   return std::nullopt;
 }
+
+std::optional<std::uint64_t> Snapshot::auxiliary(std::uint64_t type) const { return process.auxiliary(type); }
 
 std::optional<ModuleIndex> Snapshot::find_module(Address address) const {
   const auto next = std::upper_bound(modules.begin(), modules.end(), address,

@@ -44,6 +44,8 @@ struct ProcessInfo {
       command_line;  // from the target's memory where readable, else pr_psargs split at spaces
   std::optional<DeathSignal> signal;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> auxiliary_vector;  // (AT_*, value)
+
+  std::optional<std::uint64_t> auxiliary(std::uint64_t type) const;
 };
 
 // How much of the dump is there. `missing_bytes` counts what program headers promise beyond the end of the
@@ -51,7 +53,9 @@ struct ProcessInfo {
 struct Completeness {
   std::uint64_t file_bytes = 0;
   std::uint64_t missing_bytes = 0;
+  std::uint64_t promised_segments = 0;
   std::uint64_t missing_segments = 0;  // segments cut or absent
+  bool lost_headers = false;           // the file ends within its program headers: far more may be missing
 };
 
 struct Snapshot {

@@ -1,5 +1,6 @@
 #include "symbolize/memory_symbols.h"
 
+#include "coredump/elf_headers.h"
 #include "coredump/mapped_elf.h"
 
 #include <algorithm>
@@ -102,17 +103,7 @@ std::optional<std::vector<std::uint8_t>> copy_table(const MemoryView& memory, Ad
 std::vector<std::uint8_t> make_file(const std::vector<std::uint8_t>& symbols,
                                     const std::vector<std::uint8_t>& strings) {
   static constexpr std::string_view names("\0.dynsym\0.dynstr\0.shstrtab\0", 27);
-  Elf64_Ehdr header{};
-  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-  header.e_ident[EI_CLASS] = ELFCLASS64;
-  header.e_ident[EI_DATA] = ELFDATA2LSB;
-  header.e_ident[EI_VERSION] = EV_CURRENT;
-  header.e_type = ET_DYN;
-  header.e_machine = EM_X86_64;
-  header.e_version = EV_CURRENT;
-  header.e_ehsize = sizeof(Elf64_Ehdr);
-  header.e_phentsize = sizeof(Elf64_Phdr);
-  header.e_shentsize = sizeof(Elf64_Shdr);
+  Elf64_Ehdr header = make_elf_header(ET_DYN);
   header.e_shnum = 4;
   header.e_shstrndx = 3;
 

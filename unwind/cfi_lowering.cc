@@ -1,5 +1,7 @@
 #include "unwind/cfi_lowering.h"
 
+#include "coredump/elf_headers.h"
+
 #include <bit>
 #include <cstring>
 #include <memory>
@@ -35,17 +37,8 @@ class OneEntryFile {
     append(std::uint32_t{0});  // the terminator
     const std::uint64_t frames_end = bytes_.size();
 
-    Elf64_Ehdr header{};
-    std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-    header.e_ident[EI_CLASS] = ELFCLASS64;
-    header.e_ident[EI_DATA] = ELFDATA2LSB;
-    header.e_ident[EI_VERSION] = EV_CURRENT;
-    header.e_type = ET_DYN;
-    header.e_machine = EM_X86_64;
-    header.e_version = EV_CURRENT;
+    Elf64_Ehdr header = make_elf_header(ET_DYN);
     header.e_shoff = sections;
-    header.e_ehsize = sizeof(Elf64_Ehdr);
-    header.e_shentsize = sizeof(Elf64_Shdr);
     header.e_shnum = 3;
     header.e_shstrndx = 2;
     put(0, header);

@@ -1,5 +1,6 @@
 // The same process told in every format: they must agree, and say the same every time.
 #include "tests/cli/hung_core.h"
+#include "tests/support/evaluate_json.h"
 #include "tests/support/run_program.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -15,16 +16,6 @@ std::string answer(std::vector<std::string> words) {
   INFO(result.error);
   CHECK(result.exit_status == 0);
   return result.out;
-}
-
-// Evaluates a Python expression over the JSON `r`.
-std::string evaluate(const std::string& json, const std::string& expression) {
-  const ProgramResult result =
-      run_program({"python3", "-c", "import json,sys\nr=json.load(sys.stdin)\nprint((" + expression + "))"},
-                  {.input = json});
-  INFO(result.error);
-  REQUIRE(result.exit_status == 0);
-  return result.out.substr(0, result.out.size() - 1);
 }
 
 }  // namespace

@@ -2,25 +2,12 @@
 #include "reports/json.h"
 
 #include "tests/reports/sample_findings.h"
+#include "tests/support/evaluate_json.h"
 #include "tests/support/run_program.h"
 
 #include <catch2/catch_test_macros.hpp>
 
 using namespace standstill;
-
-namespace {
-
-// Prints the value of a Python expression over the report `r`.
-std::string evaluate(const std::string& json, const std::string& expression) {
-  const ProgramResult result =
-      run_program({"python3", "-c", "import json,sys\nr=json.load(sys.stdin)\nprint((" + expression + "))"},
-                  {.input = json});
-  INFO(result.error);
-  REQUIRE(result.exit_status == 0);
-  return result.out.substr(0, result.out.size() - 1);
-}
-
-}  // namespace
 
 TEST_CASE("JSON is read back by Python with ids, addresses and indices as the contract has them") {
   const std::string json = to_json(sample_findings(), {});

@@ -1,25 +1,12 @@
 #include "tests/support/core_builder.h"
 
+#include "coredump/elf_headers.h"
+
 #include <algorithm>
 #include <cstring>
 
 namespace standstill::synth {
 namespace {
-
-Elf64_Ehdr elf_header(std::uint16_t type) {
-  Elf64_Ehdr header{};
-  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-  header.e_ident[EI_CLASS] = ELFCLASS64;
-  header.e_ident[EI_DATA] = ELFDATA2LSB;
-  header.e_ident[EI_VERSION] = EV_CURRENT;
-  header.e_type = type;
-  header.e_machine = EM_X86_64;
-  header.e_version = EV_CURRENT;
-  header.e_ehsize = sizeof(Elf64_Ehdr);
-  header.e_phentsize = sizeof(Elf64_Phdr);
-  header.e_shentsize = sizeof(Elf64_Shdr);
-  return header;
-}
 
 Elf64_Phdr segment(std::uint32_t type, std::uint32_t flags, std::uint64_t offset, std::uint64_t vaddr,
                    std::uint64_t in_file, std::uint64_t in_memory, std::uint64_t alignment) {
@@ -49,7 +36,7 @@ ByteVector ElfBuilder::build() const {
 
   const std::string names("\0.note.gnu.build-id\0.text\0.shstrtab\0", 36);
   const std::uint64_t sections_at = names_at + 64;
-  Elf64_Ehdr header = elf_header(type);
+  Elf64_Ehdr header = make_elf_header(type);
   header.e_entry = base + TEXT;
   header.e_phoff = sizeof(Elf64_Ehdr);
   header.e_phnum = static_cast<std::uint16_t>(segments.size());
@@ -177,7 +164,7 @@ ByteVector CoreBuilder::build() const {
     headers.insert(headers.begin(), segment(PT_NOTE, 0, notes_at, 0, notes_.size(), 0, 4));
   }
 
-  Elf64_Ehdr header = elf_header(ET_CORE);
+  Elf64_Ehdr header = make_elf_header(ET_CORE);
   header.e_phoff = sizeof(Elf64_Ehdr);
   header.e_phnum = static_cast<std::uint16_t>(std::min<std::uint64_t>(count, PN_XNUM));
   if (is_extended) {

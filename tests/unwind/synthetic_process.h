@@ -2,6 +2,7 @@
 // no file), and stacks that the test fills word by word.
 #pragma once
 
+#include "coredump/elf_headers.h"
 #include "coredump/snapshot.h"
 
 #include <cstdint>
@@ -131,17 +132,8 @@ class SyntheticProcess {
   }
 
   void write_headers() {
-    Elf64_Ehdr header{};
-    std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-    header.e_ident[EI_CLASS] = ELFCLASS64;
-    header.e_ident[EI_DATA] = ELFDATA2LSB;
-    header.e_ident[EI_VERSION] = EV_CURRENT;
-    header.e_type = ET_EXEC;
-    header.e_machine = EM_X86_64;
-    header.e_version = EV_CURRENT;
+    Elf64_Ehdr header = make_elf_header(ET_EXEC);
     header.e_phoff = sizeof header;
-    header.e_ehsize = sizeof header;
-    header.e_phentsize = sizeof(Elf64_Phdr);
     header.e_phnum = 2;
     Elf64_Phdr segments[2] = {};
     segments[0] = {PT_LOAD, PF_R | PF_X, 0, PROGRAM, PROGRAM, program_.size(), program_.size(), 0x1000};
