@@ -6,6 +6,7 @@
 #include <array>
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -23,12 +24,12 @@ std::string peer_at(const MemoryView& memory, Address address, std::uint64_t len
   std::memcpy(&port, bytes.data() + 2, 2);
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (family == AF_INET && length >= 8 && inet_ntop(AF_INET, bytes.data() + 4, text.data(), text.size()))
-    return std::string(text.data()) + ":" + std::to_string(ntohs(port));
+    return fmt::format("{}:{}", text.data(), ntohs(port));
   if (family == AF_INET6 && length >= 24 && inet_ntop(AF_INET6, bytes.data() + 8, text.data(), text.size()))
-    return "[" + std::string(text.data()) + "]:" + std::to_string(ntohs(port));
+    return fmt::format("[{}]:{}", text.data(), ntohs(port));
   if (family == AF_UNIX) {
     const std::string_view path(reinterpret_cast<const char*>(bytes.data()) + 2, length - 2);
-    return path.front() == 0 ? "@" + std::string(path.substr(1))
+    return path.front() == 0 ? fmt::format("@{}", path.substr(1))
                              : std::string(path.substr(0, path.find('\0')));
   }
   return {};

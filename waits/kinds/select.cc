@@ -5,6 +5,7 @@
 #include <array>
 #include <vector>
 
+#include <fmt/format.h>
 #include <sys/syscall.h>
 
 namespace standstill {
@@ -38,7 +39,8 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   std::vector<std::int32_t> all;
   for (unsigned set = 0; set < SETS.size(); ++set) {
     const auto members = members_of(memory, Address(blocked.argument(set + 1)), blocked.argument(0));
-    if (!members.empty()) add_detail(found.detail, SETS[set] + descriptors_text(members, members.size()));
+    if (!members.empty())
+      add_detail(found.detail, fmt::format("{}{}", SETS[set], descriptors_text(members, members.size())));
     all.insert(all.end(), members.begin(), members.end());
   }
   found.resource_id = descriptors_id(all);

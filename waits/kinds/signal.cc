@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include <fmt/format.h>
 #include <sys/syscall.h>
 
 namespace standstill {
@@ -14,7 +15,7 @@ constexpr std::array<int, 3> CALLS = {SYS_pause, SYS_rt_sigsuspend, SYS_rt_sigti
 std::string list_signals(std::uint64_t set) {
   std::string text = "signal";
   for (unsigned number = 1; number <= 64; ++number)
-    if ((set >> (number - 1)) & 1) text += " " + std::to_string(number);
+    if ((set >> (number - 1)) & 1) text += fmt::format(" {}", number);
   return set == 0 ? "no signal" : set == UINT64_MAX ? "any signal" : text;
 }
 
