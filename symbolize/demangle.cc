@@ -58,6 +58,19 @@ class GnuClosure final : public itanium::Node {
   std::string_view count_;
 };
 
+// [](auto, auto) {}: LLVM calls both "auto", all others "auto:1" and "auto:2".
+class GnuAuto final : public itanium::Node {
+ public:
+  explicit GnuAuto(std::string_view count) : Node(KNameType), count_(count) {}
+  void printLeft(itanium::OutputBuffer& out) const override {
+    out += "auto:";
+    out += ordinal(count_);
+  }
+
+ private:
+  std::string_view count_;
+};
+
 class GnuUnnamedType final : public itanium::Node {
  public:
   explicit GnuUnnamedType(std::string_view count) : Node(KUnnamedTypeName), count_(count) {}
@@ -105,7 +118,9 @@ class NodeFactory {
   static constexpr std::size_t kBlock = 8192;
 
   void* allocate(std::size_t size) {
-    size = (size + 15) & ~std::size_t{15};
+    // Room for no nodes at all is asked for, too, and must not be at the null pointer.
+    size = (size == 0 ? 1 : size) + 15;
+    size -= size % 16;
     if (size > left_) {
       left_ = size > kBlock ? size : kBlock;
       blocks_.push_back(std::make_unique<std::byte[]>(left_));
@@ -161,7 +176,23 @@ class NodeFactory {
   bool is_too_big_ = false;
 };
 
-using Parser = itanium::ManglingParser<NodeFactory>;
+class Parser final : public itanium::AbstractManglingParser<Parser, NodeFactory> {
+ public:
+  using Base = itanium::AbstractManglingParser<Parser, NodeFactory>;
+  using Base::Base;
+
+  // T_, T0_, TL0__, ...: a template's argument, or in the parameters of a lambda what the source calls auto.
+  itanium::Node* parseTemplateParam() {
+    const char* const start = First;
+    itanium::Node* result = Base::parseTemplateParam();
+    if (result == nullptr || result->getKind() != itanium::Node::KNameType || result->getBaseName() != "auto")
+      return result;
+    std::string_view count(start + 1, static_cast<std::size_t>(First - start - 2));
+    if (const std::size_t level_end = count.find('_'); count.starts_with('L') && level_end != count.npos)
+      count.remove_prefix(level_end + 1);
+    return make<GnuAuto>(count);
+  }
+};
 
 // LLVM's "vector<vector<int>>" and "operator<<<char>" to "vector<vector<int> >" and "operator<< <char>".
 std::string spread_brackets(std::string_view name) {

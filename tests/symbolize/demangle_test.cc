@@ -30,6 +30,8 @@ TEST_CASE("names that people know functions by") {
        "ns::Box<int>::operator std::vector<int, std::allocator<int> >"},
       {"_ZZ4mainENKUliE_clEi", "main::{lambda(int)#1}::operator()"},
       {"_ZZN2ns4tmplIiEET_S1_ENKUliE0_clEi", "ns::tmpl<int>(int)::{lambda(int)#2}::operator()"},
+      {"_ZZ4mainENKUlOT_RKT0_E0_clIRiiEEDaS0_S3_",
+       "main::{lambda(auto:1&&, auto:2 const&)#2}::operator()<int&, int>"},
       {"_ZN12_GLOBAL__N_14workEv", "(anonymous namespace)::work"},
       {"_ZN2ns1fEv.cold", "ns::f [clone .cold]"},
       {"_ZN2ns1fEv.part.0.cold", "ns::f [clone .part.0.cold]"},
