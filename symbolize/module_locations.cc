@@ -2,6 +2,7 @@
 
 #include "symbolize/demangle.h"
 #include "symbolize/dwarf_locations.h"
+#include "symbolize/plt_names.h"
 #include "symbolize/symbol_table.h"
 
 #include <filesystem>
@@ -69,6 +70,25 @@ void demangle_all(std::vector<Location>& locations) {
   }
 }
 
+// Last of all: what neither DWARF nor a symbol table names may be a stub that leads to another module.
+void name_plt_stubs(const ElfImage& image, std::span<const std::uint64_t> addresses,
+                    std::vector<Location>& locations) {
+  std::vector<std::size_t> nameless;
+  std::vector<std::uint64_t> wanted;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    if (!locations[i].chain.empty()) continue;
+    nameless.push_back(i);
+    wanted.push_back(addresses[i]);
+  }
+  const std::vector<PltStub> stubs = find_plt_stubs(image, wanted);
+  for (std::size_t i = 0; i < nameless.size(); ++i) {
+    if (stubs[i].function.empty()) continue;
+    Location& location = locations[nameless[i]];
+    location.function_start = Address(stubs[i].start);
+    location.chain.push_back({function_name(stubs[i].function) + "@plt", "", "", 0, false});
+  }
+}
+
 }  // namespace
 
 ModuleLocations locate_in_module(const Module& module, const DebugFiles& files, bool names_only,
@@ -85,6 +105,7 @@ ModuleLocations locate_in_module(const Module& module, const DebugFiles& files, 
   const std::vector<ElfSymbol> symbols = find_symbols(images, addresses, SymbolKind::CODE);
   for (std::size_t i = 0; i < addresses.size(); ++i) add_symbol(result.locations[i], symbols[i]);
   demangle_all(result.locations);
+  if (files.own) name_plt_stubs(*files.own, addresses, result.locations);
   return result;
 }
 
