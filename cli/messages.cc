@@ -33,6 +33,8 @@ void print_notes(const Findings& findings, const Options& options) {
   // In a file or a pipe each note stays on one line, so that it can be searched for.
   render.width =
       is_terminal(STDERR_FILENO) ? terminal_width(STDERR_FILENO) : std::numeric_limits<std::size_t>::max();
+  if (const std::string truncation = describe_truncation(findings.target); !truncation.empty())
+    print_to_standard_error(fmt::format("warning: the core is truncated: {}\n", truncation));
   print_to_standard_error(
       to_notes_text(findings, render, Severity::ERROR, options.verbose ? Severity::INFO : Severity::WARNING));
 }

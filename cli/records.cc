@@ -141,7 +141,9 @@ TargetRecord to_target_record(const Snapshot& snapshot) {
   }
   record.thread_count = snapshot.threads.size();
   record.missing_bytes = snapshot.completeness.missing_bytes;
+  record.promised_segments = snapshot.completeness.promised_segments;
   record.missing_segments = snapshot.completeness.missing_segments;
+  record.lost_headers = snapshot.completeness.lost_headers;
   record.file_bytes = snapshot.completeness.file_bytes;
   return record;
 }

@@ -27,7 +27,7 @@ bool has_deadlock(const Findings& findings) {
 
 }  // namespace
 
-int investigate_and_print(const Options& options, Contents contents, const Printer& print) {
+int investigate_and_print(const Options& options, Contents contents, const Printer& print, Subject subject) {
   Result<Output> output = Output::open(options.output);
   if (!output) return give_up(output.error());
   if (contents == Contents::BINARY && is_terminal(output->descriptor()))
@@ -45,6 +45,9 @@ int investigate_and_print(const Options& options, Contents contents, const Print
   if (!answer) return give_up(answer.error());
   const Result<void> written = output->write(*answer);
   if (!written) return give_up(written.error());
+  if (subject == Subject::TASKS && findings->tasks.empty())
+    return give_up({fmt::format("{}: no thread can be shown", findings->target.path),
+                    "what else is in it is told by: standstill info"});
   return options.exit_code && has_deadlock(*findings) ? EXIT_DEADLOCK_FOUND : EXIT_DONE;
 }
 

@@ -21,7 +21,12 @@ enum class Contents {
   BINARY,           // likewise, and never to a terminal
 };
 
+// What is asked after. Of a core that has lost the registers of all threads there is nothing to say about
+// tasks: what is left of it is printed, but it does not count as done.
+enum class Subject { TASKS, PROCESS };
+
 // Returns the exit status; errors have been printed.
-int investigate_and_print(const Options& options, Contents contents, const Printer& print);
+int investigate_and_print(const Options& options, Contents contents, const Printer& print,
+                          Subject subject = Subject::TASKS);
 
 }  // namespace standstill

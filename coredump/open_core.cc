@@ -108,44 +108,26 @@ void set_memory(Snapshot& snapshot, CoreMemory dump, bool holds_private, const C
       fill_ranges(fill_ranges(std::move(dump.ranges), std::move(ranges)), std::move(mapped)));
 }
 
-std::string readable_size(std::uint64_t bytes) {
-  static constexpr const char* units[] = {"bytes", "KB", "MB", "GB", "TB", "PB", "EB"};
-  if (bytes < 1024) return fmt::format("{} bytes", bytes);
-  double size = static_cast<double>(bytes);
-  unsigned unit = 0;
-  for (; size >= 1024; size /= 1024) ++unit;
-  return fmt::format("{:.1f} {}", size, units[unit]);
-}
-
-// One note for a truncated core, and one for a core without threads: a hung process always had some.
+// Counts what a truncated core lacks, and adds a note for a core without threads: a hung process always had
+// some.
 void note_what_is_missing(Snapshot& snapshot, const ElfHeaders& headers, const CoreNotes& core) {
   Completeness& completeness = snapshot.completeness;
   const std::uint64_t lost_headers = headers.promised_program_headers - headers.program_headers.size();
+  completeness.promised_segments = headers.promised_program_headers;
   completeness.missing_segments += lost_headers;
-  if (lost_headers != 0) {
-    // The headers that are gone may have promised far more; this much at least is missing.
-    completeness.missing_bytes = std::max(completeness.missing_bytes, lost_headers * sizeof(Elf64_Phdr));
-  }
+  completeness.lost_headers = lost_headers != 0;
+  // The headers that are gone may have promised far more; this much at least is missing.
+  completeness.missing_bytes = std::max(completeness.missing_bytes, lost_headers * sizeof(Elf64_Phdr));
   const auto outside = [&](const Elf64_Phdr& segment) {
     return segment.p_type == PT_NOTE && segment.p_offset >= completeness.file_bytes && segment.p_filesz != 0;
   };
   const bool lost_notes = std::ranges::any_of(headers.program_headers, outside);
-  if (completeness.missing_segments != 0) {
-    const std::uint64_t promised = completeness.file_bytes + completeness.missing_bytes;
-    std::string text =
-        fmt::format("the core is truncated: {} of {}{} are there", readable_size(completeness.file_bytes),
-                    lost_headers == 0 ? "" : "at least ", readable_size(promised));
-    if (lost_headers != 0) text += fmt::format(", and {} of its program headers are cut off", lost_headers);
-    text += fmt::format("; {} of {} segments are cut or missing", completeness.missing_segments,
-                        headers.promised_program_headers);
-    snapshot.notes.push_back({Severity::WARNING, std::move(text), ""});
-  }
   if (!core.threads.empty()) return;
   snapshot.notes.push_back(
       {Severity::ERROR,
        lost_notes ? "the notes with the registers of all threads lay in the part that is missing "
-                    "(gcore writes them last): no thread can be shown"
-                  : "the core has no NT_PRSTATUS note: no thread can be shown",
+                    "(gcore writes them last)"
+                  : "the core has no NT_PRSTATUS note, which holds a thread's registers",
        ""});
 }
 

@@ -35,8 +35,10 @@ struct TargetRecord {
   };
   std::vector<Runtime> runtimes;
   std::vector<std::string> allocators;
-  std::uint64_t missing_bytes = 0;     // of a truncated core
-  std::uint64_t missing_segments = 0;  // cut or absent; may be known where their bytes are not
+  std::uint64_t missing_bytes = 0;  // of a truncated core
+  std::uint64_t promised_segments = 0;
+  std::uint64_t missing_segments = 0;  // cut or absent
+  bool lost_headers = false;           // `missing_bytes` is the least that it can be
   std::uint64_t file_bytes = 0;
 };
 

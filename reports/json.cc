@@ -3,6 +3,7 @@
 #include "reports/heap_order.h"
 #include "reports/printable.h"
 #include "reports/report.pb.h"
+#include "reports/target_text.h"
 #include "reports/version.h"
 
 #include <algorithm>
@@ -269,6 +270,8 @@ report::Report to_message(const Findings& findings, const JsonParts& parts) {
     for (const ModuleRecord& module : findings.modules) fill(*out.add_modules(), module);
   if (parts.heaps)
     for (const HeapRecord& heap : findings.heaps) fill(*out.add_heaps(), heap);
+  if (const std::string truncation = describe_truncation(findings.target); !truncation.empty())
+    fill(*out.add_notes(), Note{Severity::WARNING, "the core is truncated: " + truncation, ""});
   for (const Note& note : findings.notes) fill(*out.add_notes(), note);
   return out;
 }

@@ -47,6 +47,7 @@ std::string module_text(const ModuleRecord& module, const RenderOptions& options
 
 std::string advice_text(const Findings& findings, const RenderOptions& options) {
   const ModuleRecord* module = most_useful_advice(findings);
+  if (findings.groups.empty()) return {};  // nothing is said of stacks that are not there
   if (module == nullptr) return "Every frame of every stack has its function, file and line.\n";
   return wrapped(fmt::format("What would help most: {}", printable(describe_advice(*module))), options.width);
 }

@@ -58,22 +58,22 @@ std::string signal_text(const Findings& findings) {
   return text;
 }
 
-// How much of a truncated core is not there; "" for a whole one.
-std::string missing_text(const TargetRecord& target) {
-  if (target.missing_bytes != 0)
-    return fmt::format("the core is cut off: {} of {} are missing, and what lies there cannot be seen",
-                       in_bytes(target.missing_bytes), in_bytes(target.missing_bytes + target.file_bytes));
-  if (target.missing_segments != 0)
-    return fmt::format("the core is cut off so early that it does not even tell how much is missing of {}",
-                       counted(target.missing_segments, "segment"));
-  return {};
-}
-
 std::string row(std::string_view title, std::string_view text, std::size_t width) {
   return fmt::format("{:<10}", title) + wrapped_after(text, width, 10);
 }
 
 }  // namespace
+
+std::string describe_truncation(const TargetRecord& target) {
+  if (target.missing_bytes == 0 && target.missing_segments == 0) return {};
+  std::string text =
+      fmt::format("{} of {}{} are there", in_bytes(target.file_bytes), target.lost_headers ? "at least " : "",
+                  in_bytes(target.file_bytes + target.missing_bytes));
+  if (target.missing_segments != 0)
+    text += fmt::format("; {} of {} segments are cut or missing", with_thousands(target.missing_segments),
+                        with_thousands(target.promised_segments));
+  return text;
+}
 
 std::string to_target_title(const Findings& findings, const RenderOptions& options) {
   const TargetRecord& target = findings.target;
@@ -86,7 +86,7 @@ std::string to_target_title(const Findings& findings, const RenderOptions& optio
   for (const auto& runtime : target.runtimes)
     first += fmt::format(", {} {}", printable(runtime.name, 40), printable(runtime.version, 40));
   std::string out = ink.bold(first) + "\n";
-  if (const std::string missing = missing_text(target); !missing.empty())
+  if (const std::string missing = describe_truncation(target); !missing.empty())
     out += ink.alarm(fmt::format("{:<10}", "TRUNCATED")) + wrapped_after(missing, options.width, 10);
   return out;
 }

@@ -20,8 +20,9 @@ void add_options(CLI::App& app, Options& options) {
   options.debug = 0;
   options.profile = "heap";
   options.heap_detail = HeapDetail::FULL;
-  app.add_option("--debug", options.debug,
-                 "0: totals, arenas, biggest stacks (the default); 1: the allocator's own text, for pprof and jeprof")
+  app.add_option(
+         "--debug", options.debug,
+         "0: totals, arenas, biggest stacks (the default); 1: the allocator's own text, for pprof and jeprof")
       ->type_name("0|1")
       ->take_last()
       ->check([](const std::string& word) {
@@ -57,7 +58,8 @@ int run(const Options& options) {
         if (options.debug == 1) return dump(findings, options.profile);
         render.all_frames = options.verbose;
         return to_heap_text(findings, render);
-      });
+      },
+      Subject::PROCESS);
 }
 
 }  // namespace

@@ -17,11 +17,13 @@ void add_options(CLI::App& app, Options& options) {
 
 int run(const Options& options) {
   return investigate_and_print(
-      options, Contents::TEXT_WITH_NOTES, [&](const Findings& findings, const RenderOptions& render) {
+      options, Contents::TEXT_WITH_NOTES,
+      [&](const Findings& findings, const RenderOptions& render) {
         if (options.format == "json")
           return to_json(findings, {.verdict = false, .stacks = false, .modules = true});
         return to_module_text(findings, render);
-      });
+      },
+      Subject::PROCESS);
 }
 
 }  // namespace

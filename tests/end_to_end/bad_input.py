@@ -117,7 +117,7 @@ def truncated(run, folder, core):
         os.truncate(cut_file, size)
         for command in ("report", "stacks"):
             result = run(command, cut_file).expect_alive()
-            if result.status == 0:
+            if result.status == 0 or "no thread can be shown" in result.err:
                 first_lines = "\n".join(result.out.splitlines()[:10] if command == "report" else result.err.splitlines()[:10])
                 result.expect(f"cut at {size} of {whole} bytes: the first lines say so", "truncated" in first_lines.lower())
             else:

@@ -31,6 +31,8 @@ std::string render(const std::string& format, const Findings& findings, const Re
 Findings truncated_findings() {
   Findings findings = sample_findings();
   findings.target.missing_bytes = 3u << 30;
+  findings.target.promised_segments = 4066;
+  findings.target.missing_segments = 1200;
   findings.target.signal_number = 6;
   findings.target.signal_name = "SIGABRT";
   findings.target.signal_task = "thread:4248";
@@ -55,12 +57,25 @@ TEST_CASE("The text report of a truncated core of a killed process says so first
   check_golden("report-truncated.txt", render("text", truncated_findings()));
 }
 
-TEST_CASE("A core that ends within its program headers is called truncated though nobody knows by how much") {
+TEST_CASE("A core that ends within its program headers lacks at least what is known to be missing") {
   Findings findings = sample_findings();
+  findings.target.file_bytes = 1000;
+  findings.target.missing_bytes = 48 * 56;
+  findings.target.promised_segments = 60;
   findings.target.missing_segments = 48;
+  findings.target.lost_headers = true;
   CHECK(render("text", findings)
-            .find("\nTRUNCATED the core is cut off so early that it does not even tell how much is\n"
-                  "          missing of 48 segments\n") != std::string::npos);
+            .find("\nTRUNCATED 1,000 bytes of at least 3.6 KiB are there; 48 of 60 segments are cut\n"
+                  "          or missing\n") != std::string::npos);
+}
+
+TEST_CASE("How much of a core is missing is said once in each format") {
+  const std::string said = "812 MiB of 3.8 GiB are there; 1,200 of 4,066 segments are cut or missing";
+  const std::string json = render("json", truncated_findings());
+  CHECK(json.find("the core is truncated: " + said) != std::string::npos);
+  std::string text = render("text", truncated_findings());
+  CHECK(text.find("TRUNCATED 812 MiB of 3.8 GiB are there") != std::string::npos);
+  CHECK(text.find("truncated") == std::string::npos);
 }
 
 TEST_CASE("The text report stays within 80 columns except for names and ids that cannot be cut") {
