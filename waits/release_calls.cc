@@ -310,6 +310,25 @@ Address target_of_call(const MemoryView& memory, Bytes code, Address start, std:
   return start <= target && target < start + code.size() ? Address() : target;
 }
 
+// A function's first call may pass on the function's own first argument, which is still in rdi; what is
+// needed later is kept elsewhere:
+//     mov %rdi,%rbx;  call pthread_mutex_lock
+std::optional<FirstArgument> incoming_argument(Bytes code, std::size_t call) {
+  constexpr std::size_t PROLOGUE = 96;
+  if (call > PROLOGUE) return std::nullopt;
+  std::optional<FirstArgument> kept;
+  for (std::size_t place = 0; place + 3 <= call; ++place) {
+    if (code[place] == 0xe8 || (code[place] == 0xff && code[place + 1] == 0x15))
+      return std::nullopt;  // rdi is lost
+    if ((code[place] != 0x48 && code[place] != 0x49) || code[place + 1] != 0x89 ||
+        (code[place + 2] & 0xf8) != 0xf8)
+      continue;
+    if (const auto number = kept_register(code[place + 2] & 7, code[place] == 0x49))
+      kept = FirstArgument{FirstArgument::Kind::REGISTER, *number, 0, 0};
+  }
+  return kept;
+}
+
 }  // namespace
 
 std::vector<ReleaseCall> find_release_calls(const MemoryView& memory, Bytes code, Address start, Address from,
@@ -344,7 +363,9 @@ std::vector<TakingCall> find_taking_calls(const MemoryView& memory, Bytes code, 
     // Only calls: a jump does not come back.
     if (code[place] != 0xe8 && !(code[place] == 0xff && code[place + 1] == 0x15)) continue;
     const Address target = target_of_call(memory, code, start, place);
-    const auto argument = target ? argument_of_call(code, start, place) : std::nullopt;
+    if (!target) continue;
+    auto argument = argument_of_call(code, start, place);
+    if (!argument) argument = incoming_argument(code, place);
     if (!argument) continue;
     const auto [entry, is_new] = asked.try_emplace(target, false);
     if (is_new) entry->second = functions.takes(target);
