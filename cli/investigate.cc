@@ -17,10 +17,10 @@ namespace standstill {
 
 namespace {
 
-SymbolizerOptions symbolizer_options(const Options& options, Progress& progress) {
+SymbolizerOptions symbolizer_options(const Snapshot& snapshot, const Options& options, Progress& progress) {
   SymbolizerOptions symbols;
   symbols.debug_dirs = options.debug_dirs;
-  symbols.sysroot = options.sysroot;
+  symbols.sysroot = options.sysroot.empty() ? snapshot.file_system_root : options.sysroot;
   symbols.debuginfod = options.debuginfod == "on"    ? Debuginfod::ON
                        : options.debuginfod == "off" ? Debuginfod::OFF
                                                      : Debuginfod::AUTO;
@@ -46,7 +46,7 @@ Result<Findings> investigate(const Options& options) {
 
 Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progress& progress) {
   // Stacks by raw addresses, equal ones counted once.
-  Symbolizer symbolizer(snapshot, symbolizer_options(options, progress));
+  Symbolizer symbolizer(snapshot, symbolizer_options(snapshot, options, progress));
   UnwoundThreads threads = unwind_threads(snapshot, symbolizer, {.max_frames = options.max_frames});
   const std::vector<StackGroup> groups = group_stacks(threads.stacks);
 
@@ -76,6 +76,7 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
   append(findings.notes, snapshot.notes);
   append(findings.notes, std::move(threads.notes));
   append(findings.notes, symbolizer.notes());
+  if (const LazyMemory* lazy = snapshot.memory.lazy()) append(findings.notes, lazy->notes());
   return findings;
 }
 

@@ -25,9 +25,11 @@
 namespace standstill {
 namespace {
 
-constexpr std::size_t LARGEST_MAPS = 256 << 20;  // bytes of text: millions of mappings
 // Copied in one stop beyond what every thread gets, of threads that were running.
 constexpr std::uint64_t DEEP_STACKS_IN_ALL = 32 << 20;
+// A stack that is deeper than this is read when it is asked for, however it looks by then.
+constexpr std::uint64_t DEEPEST_STACK = 1 << 20;
+constexpr std::uint64_t DEEPEST_STACKS_IN_ALL = 256 << 20;
 constexpr std::uint32_t ALL_REGISTERS = (1u << Registers::COUNT) - 1;
 
 class Picture {
@@ -40,6 +42,8 @@ class Picture {
   Result<Snapshot> take() {
     seen_ = read_threads(process_.pid, {.system_calls = !options_.stop});
     if (!read_maps()) return ended();
+    has_own_numbering_ =
+        read_link(AT_FDCWD, proc_path("ns/pid").c_str()) != read_link(AT_FDCWD, "/proc/self/ns/pid");
     memory_ = std::make_shared<ProcessMemory>(process_.living_tid, open_memory(), mapped_ranges_,
                                               options_.memory_limit);
     memory_->make_room(seen_.threads.size() * 2 * ProcessMemory::PAGE);
@@ -63,9 +67,9 @@ class Picture {
   }
 
   bool read_maps() {
-    const auto text = read_proc_file(AT_FDCWD, proc_path("maps").c_str(), LARGEST_MAPS);
-    if (!text || text->empty()) return false;
-    maps_ = parse_maps(*text);
+    std::vector<MapsLine> lines = standstill::read_maps(process_.living_tid);
+    if (lines.empty()) return false;
+    maps_ = std::move(lines);
     mapped_ranges_ = IntervalMap<std::uint32_t>(ranges_of(maps_));
     return true;
   }
@@ -77,7 +81,8 @@ class Picture {
   std::vector<int> tids() const {
     std::vector<int> tids;
     tids.reserve(seen_.threads.size());
-    for (const LiveThread& thread : seen_.threads) tids.push_back(thread.tid);
+    for (const LiveThread& thread : seen_.threads)
+      if (const char state = thread.facts.state; state != 'Z' && state != 'X') tids.push_back(thread.tid);
     return tids;
   }
 
@@ -99,7 +104,32 @@ class Picture {
       snapshot_.facts->pause_ms = pause_ms_;
     else
       add_stopped_threads(*stopped);
+    read_deep_stacks_of(*stopped);
     return true;
+  }
+
+  // Of blocked threads only the shallow part was copied. Their stacks stay as they are while they sleep on. A
+  // mapping that holds several threads' stack pointers is a runtime's heap (Go's), not a stack.
+  void read_deep_stacks_of(const StoppedProcess& stopped) {
+    std::map<Address, int> pointers_in;
+    for (const StoppedThread& thread : stopped.threads)
+      if (const auto* range = mapped_ranges_.find(thread.registers.stack_pointer()))
+        ++pointers_in[range->start];
+    std::vector<DeepStack> deep;
+    std::uint64_t left = DEEPEST_STACKS_IN_ALL;
+    for (const StoppedThread& thread : stopped.threads) {
+      const auto* range = mapped_ranges_.find(thread.registers.stack_pointer());
+      if (range == nullptr || pointers_in[range->start] > 1 || !thread.registers.in_system_call()) continue;
+      const auto stack = used_stack(thread.registers, mapped_ranges_, std::min(DEEPEST_STACK, left));
+      if (stack.end - stack.start <= SHALLOW_STACK) continue;
+      left -= stack.end - stack.start;
+      deep.push_back({thread.tid, thread.registers, stack});
+    }
+    if (const std::size_t moved = read_deep_stacks(process_.pid, std::move(deep), *memory_); moved != 0)
+      note(fmt::format(
+          "{} ran on before the outer part of a deep stack was read: frames beyond the first {} KiB "
+          "may be newer than the others",
+          counted(moved), SHALLOW_STACK / 1024));
   }
 
   void copy_memory(const StoppedProcess& stopped) {
@@ -122,9 +152,26 @@ class Picture {
     return found != seen_.threads.end() && found->tid == tid ? &*found : nullptr;
   }
 
+  // The last of the numbers in "NSpid:\t4711\t17", where there are several: that of the innermost namespace.
+  int namespace_tid_of(int tid) const {
+    if (!has_own_numbering_) return 0;
+    const auto text =
+        read_proc_file(AT_FDCWD, fmt::format("/proc/{}/task/{}/status", process_.pid, tid).c_str());
+    std::string_view rest = text ? std::string_view(*text) : std::string_view();
+    std::string_view line;
+    while (take_line(rest, line)) {
+      constexpr std::string_view TITLE = "NSpid:";
+      if (!line.starts_with(TITLE)) continue;
+      line = trimmed(line);
+      return to_number<int>(line.substr(line.find_last_of(" \t") + 1)).value_or(0);
+    }
+    return 0;
+  }
+
   Thread make_thread(int tid) const {
     Thread thread;
     thread.tid = tid;
+    thread.namespace_tid = namespace_tid_of(tid);
     if (const LiveThread* seen = find_seen(tid)) {
       thread.name = seen->name;
       thread.facts = seen->facts;
@@ -265,6 +312,7 @@ class Picture {
   std::shared_ptr<ProcessMemory> memory_;
   Snapshot snapshot_;
   double pause_ms_ = 0;
+  bool has_own_numbering_ = false;  // it lives in another PID namespace
   bool is_finished_ = false;
 };
 

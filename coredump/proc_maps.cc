@@ -1,12 +1,17 @@
 #include "coredump/proc_maps.h"
 
+#include "base/descriptor.h"
 #include "coredump/proc_text.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 
 #include <elf.h>
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 namespace standstill {
 namespace {
@@ -62,6 +67,22 @@ std::vector<MapsLine> parse_maps(std::string_view text) {
   while (take_line(text, line))
     if (auto parsed = parse_line(line)) lines.push_back(std::move(*parsed));
   return lines;
+}
+
+// To the very end: each read gives a page of text at most, which is no sign that nothing follows.
+std::vector<MapsLine> read_maps(int pid) {
+  constexpr std::size_t MOST = 256 << 20;  // millions of mappings
+  const Descriptor file(::open(fmt::format("/proc/{}/maps", pid).c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  while (file && text.size() < MOST) {
+    constexpr std::size_t PORTION = 64 << 10;
+    const std::size_t size = text.size();
+    text.resize(size + PORTION);
+    const ssize_t got = ::read(file.get(), text.data() + size, PORTION);
+    text.resize(size + (got > 0 ? static_cast<std::size_t>(got) : 0));
+    if (got == 0 || (got < 0 && errno != EINTR)) break;
+  }
+  return parse_maps(text);
 }
 
 std::vector<FileMapping> file_mappings_of(const std::vector<MapsLine>& lines) {

@@ -33,6 +33,9 @@ struct MapsLine {
 // In the order of the text, which is that of the addresses. Lines that are not of this form are left out.
 std::vector<MapsLine> parse_maps(std::string_view text);
 
+// Those of a process, or of the process of a thread; empty where there is none, or we may not ask.
+std::vector<MapsLine> read_maps(int pid);
+
 // The same as a core has it in NT_FILE, and as Snapshot::ranges.
 std::vector<FileMapping> file_mappings_of(const std::vector<MapsLine>& lines);
 MemoryRanges ranges_of(const std::vector<MapsLine>& lines);

@@ -68,7 +68,7 @@ int find_living_thread(int pid) {
 
 Error no_such_process(int pid) {
   // /proc may be mounted so that others' processes do not show (hidepid).
-  if (::kill(pid, 0) == 0 || errno == EPERM)
+  if (pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM))
     return {
         fmt::format("process {} exists, but /proc does not show it to you (it is mounted with hidepid)", pid),
         fmt::format("run as root: sudo standstill {}", pid)};

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 namespace standstill {
@@ -38,22 +39,57 @@ Registers registers_of(const SystemCallFacts& call) {
   return registers;
 }
 
+std::uint64_t word_at(const ProcessMemory& memory, std::uint64_t address) {
+  const Bytes bytes = memory.bytes_at(Address(address));
+  std::uint64_t word = 0;
+  if (bytes.size() >= sizeof word) std::memcpy(&word, bytes.data(), sizeof word);
+  return word;
+}
+
 // The thread control block holds the list of robust mutexes, whose address the kernel knows; and it begins
-// with its own address. glibc 2.36 nptl/descr.h, struct pthread: robust_head at +736; musl has it at +136.
-Address find_control_block(int tid, const ProcessMemory& memory) {
-  constexpr std::uint64_t REACH = 2048;
+// with its own address. So does an empty list, which must not be taken for it: the block lies deeper.
+//
+//     glibc 2.11..2.42 nptl/descr.h, struct pthread    musl 1.1.20..1.2.5 src/internal/pthread_impl.h
+//       +0    tcb         its own address                +0    self          its own address
+//       +16   self        its own address                +136  robust_list
+//       +736  robust_head
+Address find_by_robust_list(int tid, const ProcessMemory& memory) {
+  constexpr std::uint64_t REACH = 2048, NEAREST = 64;
   std::uint64_t head = 0;
   std::size_t size = 0;
   if (::syscall(SYS_get_robust_list, tid, &head, &size) != 0 || head < REACH) return {};
-  for (std::uint64_t below = 0; below <= REACH; below += 8) {
-    const Address candidate(head - below);
-    const Bytes bytes = memory.bytes_at(candidate);
-    std::uint64_t word = 0;
-    if (bytes.size() < sizeof word) return {};
-    std::memcpy(&word, bytes.data(), sizeof word);
-    if (word == candidate.value()) return candidate;
+  std::uint64_t found = 0;
+  for (std::uint64_t below = NEAREST; below <= REACH; below += 8) {
+    const std::uint64_t candidate = head - below;
+    if (memory.bytes_at(Address(candidate)).empty()) break;
+    if (word_at(memory, candidate) != candidate) continue;
+    if (word_at(memory, candidate + 16) == candidate) return Address(candidate);
+    if (found == 0) found = candidate;
+  }
+  return Address(found);
+}
+
+// musl tells the kernel of the list only when there is a robust mutex. Its block lies above the stack, in the
+// same mapping, and has the thread's number at +48.
+Address find_above_stack(int tid, Address stack_pointer, const ProcessMemory& memory,
+                         const IntervalMap<std::uint32_t>& ranges) {
+  constexpr std::uint64_t REACH = 16 * 1024, MUSL_TID = 48;
+  const auto* range = ranges.find(stack_pointer);
+  if (range == nullptr) return {};
+  const std::uint64_t end = range->end.value();
+  const std::uint64_t start = std::max((stack_pointer.value() + 7) / 8 * 8, end > REACH ? end - REACH : 0);
+  for (std::uint64_t candidate = start; candidate + MUSL_TID + 8 <= end; candidate += 8) {
+    if (word_at(memory, candidate) != candidate) continue;
+    if ((word_at(memory, candidate + MUSL_TID) & UINT32_MAX) == static_cast<std::uint64_t>(tid))
+      return Address(candidate);
   }
   return {};
+}
+
+Address find_control_block(int tid, Address stack_pointer, const ProcessMemory& memory,
+                           const IntervalMap<std::uint32_t>& ranges) {
+  const Address found = find_by_robust_list(tid, memory);
+  return found ? found : find_above_stack(tid, stack_pointer, memory, ranges);
 }
 
 }  // namespace
@@ -76,6 +112,26 @@ std::optional<ThreadLook> ThreadWatch::look(int tid) const {
   if (!lines.voluntary_switches) return std::nullopt;
   return ThreadLook{std::move(*call),
                     fmt::format("{} {}", *lines.voluntary_switches, lines.involuntary_switches.value_or(0))};
+}
+
+std::size_t read_deep_stacks(int pid, std::vector<DeepStack> stacks, ProcessMemory& memory) {
+  // A thread that was let go has to run for a moment before it sleeps again.
+  constexpr int ROUNDS = 20;
+  constexpr timespec NAP{0, 500'000};
+  const ThreadWatch watch(pid);
+  for (int round = 0; round < ROUNDS && !stacks.empty(); ++round) {
+    if (round != 0) ::nanosleep(&NAP, nullptr);
+    std::erase_if(stacks, [&](const DeepStack& deep) {
+      const auto before = watch.look(deep.tid);
+      const auto call = before ? parse_system_call(before->system_call) : std::nullopt;
+      if (!call || call->is_running || call->pc != deep.registers.pc() ||
+          call->stack_pointer != deep.registers.stack_pointer())
+        return false;
+      memory.read_now({deep.stack});
+      return watch.look(deep.tid) == before;
+    });
+  }
+  return stacks.size();
 }
 
 std::vector<StillThread> look_at_still_threads(int pid, std::span<const int> tids, ProcessMemory& memory,
@@ -105,7 +161,8 @@ std::vector<StillThread> look_at_still_threads(int pid, std::span<const int> tid
       if (watch.look(thread.tid) != looks[i])
         thread.registers.reset();
       else
-        thread.registers->thread_pointer = find_control_block(thread.tid, memory).value();
+        thread.registers->thread_pointer =
+            find_control_block(thread.tid, thread.registers->stack_pointer(), memory, ranges).value();
     }
   }
   return result;

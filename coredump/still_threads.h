@@ -46,4 +46,14 @@ struct StillThread {
 std::vector<StillThread> look_at_still_threads(int pid, std::span<const int> tids, ProcessMemory& memory,
                                                const IntervalMap<std::uint32_t>& ranges);
 
+// Deep stacks of threads that were stopped in a system call and have gone back to it: reads each whole into
+// `memory` while its thread sleeps in the very place that `registers` says. Returns how many threads did not
+// come back there: what is read of their stacks later may be newer than their registers.
+struct DeepStack {
+  int tid = 0;
+  Registers registers;
+  ProcessMemory::Range stack;
+};
+std::size_t read_deep_stacks(int pid, std::vector<DeepStack> stacks, ProcessMemory& memory);
+
 }  // namespace standstill

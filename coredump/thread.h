@@ -11,6 +11,8 @@ namespace standstill {
 // One thread of the process as the snapshot shows it.
 struct Thread {
   int tid = 0;
+  int namespace_tid =
+      0;  // its number as the process itself sees it, where that is another one (a container); else 0
   std::string name;  // empty where nothing tells it (a core holds the main thread's name only)
   Registers registers;
   int signal = 0;                    // pr_cursig: the signal that was being delivered; 0 for none

@@ -104,6 +104,14 @@ std::string to_target_details(const Findings& findings, const RenderOptions& opt
     if (!target.captured_at.empty()) core += fmt::format(", written {}", readable_time(target.captured_at));
     out += row(target.source == "CAPTURE" ? "capture" : "core", core, options.width);
   }
+  if (target.source == "LIVE") {
+    std::string when = readable_time(target.captured_at);
+    if (target.pause_ms)
+      when += fmt::format(", stopped for {:.1f} ms", *target.pause_ms);
+    else
+      when += ", looked at without stopping it";
+    out += row("live", when, options.width);
+  }
   if (target.signal_number != 0) out += row("signal", signal_text(findings), options.width);
   return out;
 }

@@ -69,16 +69,23 @@ ThreadDirectory::ThreadDirectory(const Snapshot& snapshot)
     known += inner[i] != 0;
     same += inner[i] == static_cast<std::uint32_t>(threads[i].tid);
   };
+  // Of a live process the kernel has told both numberings.
+  const bool is_told = !threads.empty() && std::ranges::all_of(threads, [](const Thread& thread) {
+    return thread.namespace_tid != 0;
+  });
   // A few tell which library and which numbering it is. All are looked at only where the numberings differ:
   // each block lies in a page of its own.
   const auto sample = static_cast<ThreadIndex>(std::min<std::size_t>(threads.size(), SAMPLE));
   for (ThreadIndex i = 0; i < sample; ++i) look(i);
-  if (same == 0 && known > 0)
+  if (same == 0 && known > 0 && !is_told)
     for (ThreadIndex i = sample; i < threads.size(); ++i) look(i);
   if (glibc + musl > 0) c_library_ = glibc >= musl ? CLibrary::GLIBC : CLibrary::MUSL;
   // The numbers in memory win only when they are another numbering altogether: a single thread that differs
   // is a damaged block, or a layout we do not know.
-  const bool other_numbering = same == 0 && known > 0 && known == threads.size();
+  const bool other_numbering = is_told || (same == 0 && known > 0 && known == threads.size());
+  if (is_told)
+    for (ThreadIndex i = 0; i < threads.size(); ++i)
+      inner[i] = static_cast<std::uint32_t>(threads[i].namespace_tid);
   for (ThreadIndex i = 0; i < threads.size(); ++i) {
     by_tid_.emplace_back(other_numbering ? inner[i] : static_cast<std::uint64_t>(threads[i].tid), i);
     if (other_numbering && threads[i].tid == pid_) pid_ = static_cast<int>(inner[i]);
