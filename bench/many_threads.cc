@@ -1,17 +1,20 @@
 // A program that hangs with N threads in 20 distinct stacks, as a server does whose pools wait for work: the usual case for the tool, and
 // the one for which the time must depend on the stacks that differ and not on the threads.
 //
-//   many_threads THREADS [HEAP_MEGABYTES]
+//   many_threads THREADS [HEAP_MEGABYTES [heartbeat]]
 //
 // Stack number S (0..19) has 8 + S % 8 frames: clone3, start_thread, the thread's entry, a chain of functions of its own, and a call
 // that blocks for ever (a mutex, a condition, a pipe or poll, by S % 4). Once every thread sleeps it prints "ready" and waits for the
-// end of its standard input.
+// end of its standard input. With `heartbeat`, one more thread wakes every millisecond; to each line on standard input the answer is the
+// longest time, in milliseconds, that lay between two of its beats since the line before: how long the program was held up.
 #include <poll.h>
 #include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -112,11 +115,29 @@ std::vector<char*> fill_heap(std::size_t megabytes) {
   return blocks;
 }
 
+std::atomic<std::int64_t> longest_gap = 0;  // nanoseconds
+
+std::int64_t now() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+void* beat(void*) {
+  constexpr timespec BEAT{0, 1'000'000};
+  for (std::int64_t last = now();;) {
+    nanosleep(&BEAT, nullptr);
+    const std::int64_t time = now();
+    if (const std::int64_t gap = time - last; gap > longest_gap) longest_gap = gap;
+    last = time;
+  }
+}
+
 }  // namespace
 
 int main(int argument_count, char** arguments) {
   if (argument_count < 2) {
-    std::fprintf(stderr, "usage: %s THREADS [HEAP_MEGABYTES]\n", arguments[0]);
+    std::fprintf(stderr, "usage: %s THREADS [HEAP_MEGABYTES [heartbeat]]\n", arguments[0]);
     return 2;
   }
   const int threads = std::atoi(arguments[1]);
@@ -137,10 +158,16 @@ int main(int argument_count, char** arguments) {
     if (pthread_create(&thread, &attributes, table[static_cast<std::size_t>(i % STACKS)], &request) != 0) give_up("pthread_create");
   }
   while (arrived < threads || !standstill_bench::all_others_sleep()) usleep(1000);
+  const bool has_heartbeat = argument_count > 3 && std::strcmp(arguments[3], "heartbeat") == 0;
+  pthread_t heartbeat;
+  if (has_heartbeat && pthread_create(&heartbeat, &attributes, beat, nullptr) != 0) give_up("pthread_create");
   std::printf("ready\n");
   std::fflush(stdout);
   char byte = 0;
   while (read(STDIN_FILENO, &byte, 1) > 0) {
+    if (byte != '\n' || !has_heartbeat) continue;
+    std::printf("%.3f\n", static_cast<double>(longest_gap.exchange(0)) / 1e6);
+    std::fflush(stdout);
   }
   _exit(heap.size() == 1);
 }
