@@ -22,9 +22,9 @@ constexpr std::size_t WIDTH = 80;
 constexpr std::size_t COLUMN = 28;  // where the explanations start
 
 constexpr const char* TARGET_HELP =
-    "TARGET is a core file of the process, as the kernel or gdb's gcore writes it, plain or compressed "
-    "(.zst, .lz4, .gz, .xz), "
-    "or - for one on standard input.";
+    "TARGET is the pid of a running process, which is stopped for some milliseconds; or a core file of it, as "
+    "the kernel or gdb's gcore writes it, plain or compressed (.zst, .lz4, .gz, .xz); or - for a core on "
+    "standard input. A file whose name is a number counts as a file.";
 
 std::string row(std::string_view term, std::string_view explanation) {
   std::string out = fmt::format("  {}", term);
@@ -61,7 +61,7 @@ std::vector<const Command*> shown_commands() {
 
 std::string program_help() {
   std::string out =
-      fmt::format("standstill {}: why a process is stuck, told from its core file.\n\n", version());
+      fmt::format("standstill {}: why a process is stuck, told from the process or its core.\n\n", version());
   out += "Usage: standstill [COMMAND] TARGET [OPTION...]\n\n";
   out += wrapped(TARGET_HELP, WIDTH) + "\nCommands:\n";
   for (const Command* command : shown_commands())

@@ -46,6 +46,8 @@ const Command deadlocks_command{
     .examples =
         "  which threads wait for each other, and who holds what\n"
         "      standstill deadlocks core\n"
+        "  of a running process\n"
+        "      standstill deadlocks 4242\n"
         "  in a script: status 3 when there is a deadlock\n"
         "      standstill deadlocks --exit-code core || echo stuck for ever\n",
     .is_default = false,

@@ -47,7 +47,11 @@ const Command report_command{
     .order = 1,
     .summary = "why it is stuck: the verdict, who waits for whom, and where its threads stand",
     .examples =
-        "  a hung process, looked at through a core of it\n"
+        "  a hung process; it stands still for some milliseconds and goes on\n"
+        "      standstill 4242\n"
+        "  the same without a pause: threads are looked at while they sleep\n"
+        "      standstill --no-stop 4242\n"
+        "  through a core of it\n"
         "      gcore -o /tmp/hung 4242 && standstill /tmp/hung.4242\n"
         "  a core from another machine, whose files are under ./root\n"
         "      standstill --sysroot ./root core.zst\n"

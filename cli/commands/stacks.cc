@@ -50,7 +50,9 @@ const Command stacks_command{
         "  all stacks, equal ones once, as Go's goroutine?debug=1 shows them\n"
         "      standstill stacks core\n"
         "  one thread after another, as goroutine?debug=2 does\n"
-        "      standstill stacks --debug 2 core\n",
+        "      standstill stacks --debug 2 core\n"
+        "  of a running process\n"
+        "      standstill stacks 4242\n",
     .is_default = false,
     .add_options = add_options,
     .run = run,
