@@ -32,12 +32,12 @@ class FindingsText {
                                                        : std::min(findings_.findings.size(), MOST_FINDINGS);
     for (std::size_t i = 0; i < shown; ++i) {
       const FindingRecord& finding = findings_.findings[i];
-      const std::string certainty = finding.confidence == "CERTAIN"    ? ""
-                                    : finding.confidence == "PROBABLE" ? " (probably)"
-                                                                       : " (possibly)";
-      if (finding.title + certainty != findings_.headline) {
-        if (out.empty()) out = "\n";
-        out += ink.alarm(wrapped(printable(finding.title) + certainty, options_.width));
+      const std::string_view certainty = finding.confidence == "CERTAIN"    ? ""
+                                         : finding.confidence == "PROBABLE" ? " (probably)"
+                                                                            : " (possibly)";
+      if (fmt::format("{}{}", finding.title, certainty) != findings_.headline) {
+        if (out.empty()) out += '\n';
+        out += ink.alarm(wrapped(fmt::format("{}{}", printable(finding.title), certainty), options_.width));
       }
       const std::string body = is_laid_out(finding) ? cycle_text(finding) : explanation_text(finding);
       if (!body.empty()) out += body;
