@@ -84,7 +84,7 @@ std::optional<GoFunction> GoLineTable::at(std::uint32_t index) const {
   function.pcln = cursor.read<std::uint32_t>();
   function.pcdata_count = cursor.read<std::uint32_t>();
   function.cu_offset = cursor.read<std::uint32_t>();
-  if (has_start_lines_) cursor.skip(4);
+  if (has_start_lines_) function.start_line = cursor.read<std::uint32_t>();
   function.id = cursor.read<std::uint8_t>();
   function.flags = cursor.read<std::uint8_t>();
   cursor.skip(1);
@@ -158,14 +158,16 @@ std::vector<GoCall> GoLineTable::calls_at(const GoFunction& function, Address pc
     std::uint8_t bytes[20] = {};
     if (!memory_->copy(entry, {bytes, has_start_lines_ ? std::size_t{16} : std::size_t{20}})) break;
     const std::uint8_t id = bytes[has_start_lines_ ? 0 : 2];
-    std::uint32_t name = 0, parent = 0;
+    std::uint32_t name = 0, parent = 0, start_line = 0;
     std::memcpy(&name, bytes + (has_start_lines_ ? 4 : 12), 4);
     std::memcpy(&parent, bytes + (has_start_lines_ ? 8 : 16), 4);
-    calls.push_back({text_at(names_.bytes(), name), id, pc, true});
+    if (has_start_lines_) std::memcpy(&start_line, bytes + 12, 4);
+    calls.push_back({text_at(names_.bytes(), name), id, pc, true, start_line});
     pc = function.entry + parent;
-    if (!function.contains(pc)) return {{function.name, function.id, calls.front().pc, false}};
+    if (!function.contains(pc))
+      return {{function.name, function.id, calls.front().pc, false, function.start_line}};
   }
-  calls.push_back({function.name, function.id, pc, false});
+  calls.push_back({function.name, function.id, pc, false, function.start_line});
   return calls;
 }
 

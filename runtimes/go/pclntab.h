@@ -38,6 +38,7 @@ struct GoFunction {
   std::string_view name;    // as the table spells it; borrowed from the table
   std::uint32_t index = 0;  // in ftab
   std::int32_t args_size = 0;
+  std::uint32_t start_line = 0;  // of its "func" keyword; 0 before Go 1.20, which did not write it
   std::uint32_t pcsp = 0, pcfile = 0, pcln = 0;  // offsets in pctab; 0: none
   std::uint32_t cu_offset = 0;
   std::uint32_t pcdata_count = 0;
@@ -55,6 +56,7 @@ struct GoCall {
   std::uint8_t id = 0;
   Address pc;  // inside the call (or the exact pc) in terms of this function: its line is looked up there
   bool inlined = false;
+  std::uint32_t start_line = 0;  // as GoFunction's
 };
 
 struct GoLine {
