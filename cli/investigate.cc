@@ -3,6 +3,7 @@
 #include "cli/heap_records.h"
 #include "cli/progress.h"
 #include "cli/records.h"
+#include "cli/runtime_profile_records.h"
 #include "cli/target.h"
 #include "cli/wait_records.h"
 #include "symbolize/symbolizer.h"
@@ -73,6 +74,7 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
   add_wait_records(findings, symbolizer, waits, verdict);
   findings.modules = to_module_records(snapshot, symbolizer, names, options.inspect_all_modules);
   add_heap_records(findings, snapshot, symbolizer, options.heap_detail);
+  add_runtime_profile(findings, snapshot, options.runtime_profile);
   append(findings.notes, snapshot.notes);
   append(findings.notes, std::move(threads.notes));
   append(findings.notes, symbolizer.notes());

@@ -24,9 +24,10 @@ struct Options {
   bool verbose = false;
   bool use_cache = true;
   std::size_t max_frames = 0;
-  int debug = 1;               // stacks; heap: 0 is the summary
-  bool as_goroutines = false;  // stacks --debug 2
-  std::string profile;         // pprof, heap
+  int debug = 1;                // stacks; heap: 0 is the summary
+  bool as_goroutines = false;   // stacks --debug 2
+  std::string profile;          // pprof, heap
+  std::string runtime_profile;  // one that a language runtime keeps; "": none is looked for
   HeapDetail heap_detail = HeapDetail::NONE;
   bool per_task = false;  // pprof
   // Whether the answer says who keeps whom waiting. Set by the command: stacks alone are had for less.

@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "reports/heap_record.h"
+#include "reports/runtime_profile_record.h"
 
 #include <cstdint>
 #include <map>
@@ -151,6 +152,7 @@ struct Findings {
   std::vector<ResourceRecord> resources;
   std::vector<ModuleRecord> modules;
   std::vector<HeapRecord> heaps;  // the largest first
+  std::vector<RuntimeProfileRecord> runtime_profiles;
   std::vector<Note> notes;
 };
 

@@ -30,8 +30,10 @@ ProfileBuilder::ProfileBuilder(const Findings& findings) {
   if (!findings.headline.empty()) profile_.add_comment(text(findings.headline));
 }
 
-std::int64_t ProfileBuilder::text(const std::string& value) {
-  const auto [entry, is_new] = texts_.emplace(printable(value), profile_.string_table_size());
+std::int64_t ProfileBuilder::text(const std::string& value) { return raw_text(printable(value)); }
+
+std::int64_t ProfileBuilder::raw_text(const std::string& value) {
+  const auto [entry, is_new] = texts_.emplace(valid_utf8(value), profile_.string_table_size());
   if (is_new) profile_.add_string_table(entry->first);
   return entry->second;
 }
@@ -50,6 +52,13 @@ std::vector<std::uint64_t> ProfileBuilder::locations(const std::vector<FrameReco
     first = last + 1;
   }
   return ids;
+}
+
+pprof::Mapping* ProfileBuilder::mapping_of(Address address) {
+  for (pprof::Mapping& mapping : *profile_.mutable_mapping())
+    if (mapping.memory_start() <= address.value() && address.value() < mapping.memory_limit())
+      return &mapping;
+  return nullptr;
 }
 
 void ProfileBuilder::add_sample_type(const std::string& type, const std::string& unit) {

@@ -23,6 +23,8 @@ class ProfileBuilder {
 
   // Index of the text in the profile's table.
   std::int64_t text(const std::string& value);
+  // The same for a text that is data (a label's value): control characters stay.
+  std::int64_t raw_text(const std::string& value);
 
   // A stack's locations, the leaf first. Inlined functions are lines of the location they are in. For a stack
   // without frames a location without address stands in: viewers leave out samples that have none, and the
@@ -34,6 +36,9 @@ class ProfileBuilder {
 
   // A place in no code, told by its name alone: "arena 2".
   std::uint64_t synthetic_location(const std::string& name);
+
+  // Of the module whose code is at `address`; null where there is none.
+  pprof::Mapping* mapping_of(Address address);
 
   void add_sample_type(const std::string& type, const std::string& unit);
 

@@ -5,6 +5,7 @@
 #include "reports/heap_dump.h"
 #include "reports/heap_text.h"
 #include "reports/json.h"
+#include "reports/runtime_profile_text.h"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -33,9 +34,14 @@ void add_options(CLI::App& app, Options& options) {
   add_format_option(app, options, {"text", "json"});
 }
 
-// The text of the first allocator that has one.
+// The text of the target's own runtime, or of the first allocator that has one.
 Result<std::string> dump(const Findings& findings, const std::string& profile) {
   std::string reasons;
+  for (const RuntimeProfileRecord& own : findings.runtime_profiles) {
+    if (own.name != profile) continue;
+    if (own.missing.empty()) return to_runtime_profile_text(own);
+    reasons = "Go: " + own.missing;
+  }
   for (const HeapRecord& heap : findings.heaps) {
     for (const HeapTableRecord& table : heap.tables) {
       if (table.name != profile) continue;
@@ -49,10 +55,11 @@ Result<std::string> dump(const Findings& findings, const std::string& profile) {
                  "see totals, arenas and sizes with: standstill heap TARGET");
 }
 
-int run(const Options& options) {
+int run(const Options& asked) {
+  Options options = asked;
+  if (options.debug == 1) options.runtime_profile = options.profile;
   return investigate_and_print(
-      options, Contents::TEXT,
-      [&](const Findings& findings, RenderOptions render) -> Result<std::string> {
+      options, Contents::TEXT, [&](const Findings& findings, RenderOptions render) -> Result<std::string> {
         if (options.format == "json")
           return to_json(findings, {.verdict = false, .stacks = false, .modules = false});
         if (options.debug == 1) return dump(findings, options.profile);
@@ -72,7 +79,7 @@ const Command heap_command{
     .examples =
         "  what is allocated, by stack where the allocator sampled, else by arena, class and size\n"
         "      standstill heap core\n"
-        "  jemalloc's or tcmalloc's own text, as jeprof and google-pprof read it\n"
+        "  Go's, jemalloc's or tcmalloc's own text, as pprof, jeprof and google-pprof read it\n"
         "      standstill heap --debug 1 core > heap.txt\n",
     .is_default = false,
     .add_options = add_options,

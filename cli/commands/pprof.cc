@@ -2,8 +2,11 @@
 #include "cli/command.h"
 #include "cli/option_table.h"
 #include "cli/run.h"
+#include "cli/runtime_profile_records.h"
 #include "reports/heap_pprof.h"
 #include "reports/profile.h"
+#include "reports/runtime_pprof.h"
+#include "reports/runtime_profile_text.h"
 
 #include <algorithm>
 
@@ -19,10 +22,21 @@ void add_options(CLI::App& app, Options& options) {
   add_target_options(app, options);
   options.wants_verdict = false;
   options.profile = "threads";
-  add_choice(app, "--profile", options.profile, {"threads", "wait", "heap", "allocs", "growth"},
+  options.debug = 0;
+  add_choice(app, "--profile", options.profile,
+             {"threads", "wait", "heap", "allocs", "growth", "block", "mutex", "threadcreate"},
              "what is counted: threads (the default); how long they have waited (of a live process); "
              "allocated memory, by what is in use, by all that ever was, or by "
-             "what made the heap larger");
+             "what made the heap larger; of a Go program also how long goroutines waited (block), for whom "
+             "(mutex), and "
+             "what made threads");
+  app.add_option("--debug", options.debug,
+                 "0: the file (the default); 1: the text that a Go program itself would write")
+      ->type_name("0|1")
+      ->take_last()
+      ->check([](const std::string& word) {
+        return word == "0" || word == "1" ? std::string() : "'" + word + "' is none of 0, 1";
+      });
   app.add_flag("--per-task", options.per_task,
                "one sample for each thread, with labels that name it, instead of one for each stack");
   add_frame_limit_option(app, options);
@@ -37,17 +51,39 @@ bool knows_waits(const Findings& findings) {
                              [](const TaskRecord& task) { return task.wait && task.wait->duration_seconds; });
 }
 
+Result<std::string> runtime_profile(const RuntimeProfileRecord& profile, const Findings& findings,
+                                    bool as_text) {
+  if (!profile.missing.empty())
+    return failure("there is no " + profile.name + " profile: " + profile.missing);
+  return as_text ? to_runtime_profile_text(profile) : to_runtime_pprof(findings, profile);
+}
+
+// A runtime's own profile, where the process has such a runtime; else what allocators and stacks tell.
+Result<std::string> write(const Findings& findings, const Options& options) {
+  const bool as_text = options.debug == 1;
+  for (const RuntimeProfileRecord& profile : findings.runtime_profiles)
+    if (profile.name == options.profile) return runtime_profile(profile, findings, as_text);
+  if (is_heap_profile(options.profile) && !as_text) return to_heap_profile(findings, options.profile);
+  if (is_heap_profile(options.profile))
+    return failure("only a Go program has such a text",
+                   "see what other allocators write with: standstill heap --debug 1 TARGET");
+  if (is_runtime_profile(options.profile))
+    return failure("there is no " + options.profile + " profile: no Go runtime was found in the process");
+  if (as_text)
+    return failure("this profile has no text form here", "see the stacks with: standstill stacks TARGET");
+  if (options.profile == WAIT_PROFILE && !knows_waits(findings))
+    return failure("it is not known of any thread how long it has waited: a core does not tell",
+                   "ask the living process, or a capture of it");
+  return to_profile(findings, {.sample_type = options.profile, .per_task = options.per_task});
+}
+
 int run(const Options& asked) {
   Options options = asked;
   if (is_heap_profile(options.profile)) options.heap_detail = HeapDetail::FULL;
+  if (is_runtime_profile(options.profile)) options.runtime_profile = options.profile;
   return investigate_and_print(
-      options, Contents::BINARY, [&](const Findings& findings, const RenderOptions&) -> Result<std::string> {
-        if (is_heap_profile(options.profile)) return to_heap_profile(findings, options.profile);
-        if (options.profile == WAIT_PROFILE && !knows_waits(findings))
-          return failure("it is not known of any thread how long it has waited: a core does not tell",
-                         "ask the living process, or a capture of it");
-        return to_profile(findings, {.sample_type = options.profile, .per_task = options.per_task});
-      });
+      options, options.debug == 1 ? Contents::TEXT : Contents::BINARY,
+      [&](const Findings& findings, const RenderOptions&) { return write(findings, options); });
 }
 
 }  // namespace
@@ -62,7 +98,7 @@ const Command pprof_command{
         "      standstill pprof -o threads.pb.gz core && go tool pprof -http : threads.pb.gz\n"
         "  where threads of a living process have waited longest\n"
         "      standstill pprof --profile wait -o wait.pb.gz 4711 && go tool pprof -top wait.pb.gz\n"
-        "  what holds the memory, by stack\n"
+        "  what holds the memory, by stack (of a Go program: its own heap profile)\n"
         "      standstill pprof --profile heap -o heap.pb.gz core && go tool pprof -top heap.pb.gz\n",
     .is_default = false,
     .add_options = add_options,
