@@ -5,7 +5,7 @@ their tasks, resources and holders, and none in healthy programs.
   deadlocks.py STANDSTILL FOLDER [--only TEXT] [--accounts-only] [--keep FOLDER]
 
 Every program is looked at with its debug information and without a symbol, each time alive, in a core of gdb's gcore and in one of the kernel;
-healthy ones at several moments; deadlocked ones also alive without being stopped. Before that, the account itself is held against the owner fields as gdb reads them.
+healthy ones at several moments; the stripped ones that are deadlocked also alive without being stopped. Before that, the account itself is held against the owner fields as gdb reads them.
 """
 import argparse
 import concurrent.futures
@@ -203,7 +203,7 @@ def examine(asked, name, is_stripped):
             if not account.is_healthy and not account.spins:
                 running.until_asleep()  # the main thread too, which says "ready" before it waits
             outcome.look_live(asked, running, account)
-            if not account.is_healthy and name not in ONLY_REGISTERS_TELL:
+            if is_stripped and not account.is_healthy and name not in ONLY_REGISTERS_TELL:
                 outcome.look_live(asked, running, account, "--no-stop")
             for moment in range(asked.moments if account.is_healthy else 1):
                 core, answers = running.gcore_and_ask([expression for _, _, expression in questions])

@@ -211,7 +211,8 @@ def other_namespace(tool, fixtures):
         return
     try:
         with patient(shutil.which("unshare") or "unshare", "--pid", "--mount-proc", "--fork", "--kill-child", program, "robust", "3") as outside:
-            children = subprocess.run(["pgrep", "-P", str(outside.process.pid)], capture_output=True, text=True).stdout.split()
+            with open(f"/proc/{outside.process.pid}/task/{outside.process.pid}/children") as file:
+                children = file.read().split()
             inside = Patient(outside.process, outside.folder, {}, [])
             inside.pid = int(children[0])
             inside.until_asleep()
