@@ -37,7 +37,8 @@ Result<Snapshot> take_picture(const Options& options, Progress& progress) {
     const std::string& text = options.target;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
     if (error != std::errc() || end != text.data() + text.size())
-      return failure(fmt::format("there is no process {}, and no file of that name", text));
+      return failure(fmt::format("there is no process {}, and no file of that name", text),
+                     "list processes with: ps -ef");
     FreezeOptions freeze;
     freeze.open = std::move(open);
     freeze.stop = !options.no_stop;
