@@ -62,6 +62,13 @@ std::string how_to(const Command& command) {
   return command.is_default ? "standstill --help" : fmt::format("standstill {} --help", command.name);
 }
 
+// Of several targets the first is easily taken for a command: it is none if it is a pid or a file.
+bool is_target(const std::string& word) {
+  std::error_code ignored;
+  return std::ranges::all_of(word, [](char c) { return c >= '0' && c <= '9'; }) ||
+         std::filesystem::exists(word, ignored);
+}
+
 std::unexpected<Error> unknown_command(const std::string& word) {
   const auto meant = suggest(word, command_names());
   return failure(fmt::format("unknown command '{}'", printable(word)),
@@ -136,7 +143,8 @@ Result<std::variant<Invocation, Answer>> parse_command_line(std::vector<std::str
   } else {
     Options ignored;
     const bool has_unknown_option = unknown_option(*make_app(default_command(), ignored), words).has_value();
-    if (positionals.size() == 2 && !has_unknown_option) return unknown_command(words[positionals[0]]);
+    if (positionals.size() == 2 && !has_unknown_option && !is_target(words[positionals[0]]))
+      return unknown_command(words[positionals[0]]);
     if (positionals.size() == 1) {
       const std::string& target = words[positionals[0]];
       std::error_code no_matter;

@@ -1,6 +1,7 @@
 #include "cli/investigate.h"
 
 #include "cli/heap_records.h"
+#include "cli/investigate_together.h"
 #include "cli/progress.h"
 #include "cli/records.h"
 #include "cli/runtime_profile_records.h"
@@ -39,13 +40,15 @@ void append(std::vector<Note>& notes, std::vector<Note> more) {
 Result<Findings> investigate(const Options& options) {
   if (options.tasks == "goroutines")
     return failure("this version reads no goroutines yet", "see the threads with: --tasks threads");
+  if (!options.more_targets.empty()) return investigate_together(options);
   Progress progress(options.quiet);
   const Result<Snapshot> snapshot = take_picture(options, progress);
   if (!snapshot) return std::unexpected(snapshot.error());
   return examine(*snapshot, options, progress);
 }
 
-Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progress& progress) {
+Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progress& progress,
+                         WaitTable* waits_for_caller) {
   // Stacks by raw addresses, equal ones counted once.
   Symbolizer symbolizer(snapshot, symbolizer_options(snapshot, options, progress));
   UnwoundThreads threads = unwind_threads(snapshot, symbolizer, {.max_frames = options.max_frames});
@@ -79,6 +82,7 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
   append(findings.notes, std::move(threads.notes));
   append(findings.notes, symbolizer.notes());
   if (const LazyMemory* lazy = snapshot.memory.lazy()) append(findings.notes, lazy->notes());
+  if (waits_for_caller != nullptr) *waits_for_caller = std::move(waits);
   return findings;
 }
 

@@ -6,12 +6,15 @@
 #include "cli/progress.h"
 #include "coredump/snapshot.h"
 #include "reports/findings.h"
+#include "waits/explain_waits.h"
 
 namespace standstill {
 
 Result<Findings> investigate(const Options& options);
 
 // The same from a picture that was taken already.
-Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progress& progress);
+// `waits`: where it is not null, what each thread waits for is left there.
+Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progress& progress,
+                         WaitTable* waits = nullptr);
 
 }  // namespace standstill

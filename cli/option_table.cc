@@ -22,6 +22,11 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& val
   return option;
 }
 
+void add_more_targets_option(CLI::App& app, Options& options) {
+  app.add_option("MORE", options.more_targets,
+                 "further pids (or captures): do their threads and those of TARGET wait for each other?");
+}
+
 void add_target_options(CLI::App& app, Options& options) {
   app.add_option("TARGET", options.target,
                  "a pid, a core file of the process, or - for one on standard input")

@@ -17,6 +17,8 @@ namespace standstill {
 // TARGET, where to look for files, and the manners of output: what every command takes that looks at a
 // process.
 void add_target_options(CLI::App& app, Options& options);
+// More processes, to be looked at together with the target.
+void add_more_targets_option(CLI::App& app, Options& options);
 
 // --format with the words given, the first of them the default.
 void add_format_option(CLI::App& app, Options& options, std::vector<std::string> formats);

@@ -19,6 +19,7 @@ struct Options {
   std::string tasks = "auto";
   std::string output;  // "": standard output
   std::string color = "auto";
+  std::vector<std::string> more_targets;  // looked at together with `target`
   bool no_stop = false;  // of a pid: look at it without stopping it
   bool quiet = false;
   bool verbose = false;

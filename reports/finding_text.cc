@@ -87,7 +87,7 @@ class FindingsText {
     if (!resource.symbol.empty())
       return text + fmt::format(" {} ({})", printable(resource.symbol, 100), to_string(resource.address));
     if (resource.address) return text + " " + to_string(resource.address);
-    return text + " " + printable(resource.id);
+    return text.empty() ? printable(resource.id) : text + " " + printable(resource.id);
   }
 
   // ", for 12m40s"; "" where it is not known.

@@ -35,6 +35,14 @@ struct TargetRecord {
     std::string version;
   };
   std::vector<Runtime> runtimes;
+  // Where several processes were looked at together: all of them, and `pid` and the like are of the first.
+  struct Process {
+    int pid = 0;
+    std::string name;
+    std::string executable;
+    std::uint64_t thread_count = 0;
+  };
+  std::vector<Process> processes;
   std::vector<std::string> allocators;
   std::uint64_t missing_bytes = 0;  // of a truncated core
   std::uint64_t promised_segments = 0;

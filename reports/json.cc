@@ -62,6 +62,13 @@ void fill(report::Target& out, const TargetRecord& target) {
     put(runtime.name, [&](auto v) { entry.set_name(v); });
     put(runtime.version, [&](auto v) { entry.set_version(v); });
   }
+  for (const auto& process : target.processes) {
+    report::Process& entry = *out.add_processes();
+    entry.set_pid(process.pid);
+    put(process.name, [&](auto v) { entry.set_name(v); });
+    put(process.executable, [&](auto v) { entry.set_executable(v); });
+    entry.set_thread_count(static_cast<std::uint32_t>(process.thread_count));
+  }
   for (const std::string& allocator : target.allocators) out.add_allocators(valid_utf8(allocator));
   if (target.file_bytes != 0) out.set_file_bytes(target.file_bytes);
   if (target.missing_bytes != 0) out.set_missing_bytes(target.missing_bytes);

@@ -79,6 +79,14 @@ std::string to_target_title(const Findings& findings, const RenderOptions& optio
   const TargetRecord& target = findings.target;
   const Ink ink(options.color);
   const std::string executable = printable(target.executable);
+  if (!target.processes.empty()) {
+    std::string names;
+    for (const auto& process : target.processes)
+      names +=
+          fmt::format("{}{}, pid {}", names.empty() ? "" : "; ", printable(process.name, 40), process.pid);
+    return ink.bold(
+        wrapped(fmt::format("{}, {}", names, counted(target.thread_count, "thread")), options.width));
+  }
   std::string first = executable.empty() ? "a process" : std::string(basename(executable));
   if (target.pid != 0) first += fmt::format(", pid {}", target.pid);
   first += fmt::format(", {}", counted(target.thread_count, "thread"));
@@ -96,6 +104,14 @@ std::string to_target_details(const Findings& findings, const RenderOptions& opt
   const std::string command = command_line(target);
   const std::string executable = printable(target.executable);
   std::string out;
+  if (!target.processes.empty()) {
+    for (const auto& process : target.processes)
+      out += row("process",
+                 fmt::format("{} {}, {}", process.pid, printable(process.executable),
+                             counted(process.thread_count, "thread")),
+                 options.width);
+    return out;
+  }
   if (!executable.empty()) out += row("program", executable, options.width);
   if (!command.empty() && command != executable) out += row("command", command, options.width);
   if (!target.path.empty()) {

@@ -18,6 +18,7 @@ namespace {
 
 void add_options(CLI::App& app, Options& options) {
   add_target_options(app, options);
+  add_more_targets_option(app, options);
   add_format_option(app, options, {"text", "json"});
   add_exit_code_option(app, options);
 }
@@ -48,6 +49,8 @@ const Command deadlocks_command{
         "      standstill deadlocks core\n"
         "  of a running process\n"
         "      standstill deadlocks 4242\n"
+        "  whether two processes wait for each other\n"
+        "      standstill deadlocks 4242 4243\n"
         "  in a script: status 3 when there is a deadlock\n"
         "      standstill deadlocks --exit-code core || echo stuck for ever\n",
     .is_default = false,

@@ -20,6 +20,7 @@ std::vector<std::string> format_names() {
 
 void add_options(CLI::App& app, Options& options) {
   add_target_options(app, options);
+  add_more_targets_option(app, options);
   add_format_option(app, options, format_names());
   add_frame_limit_option(app, options);
   add_exit_code_option(app, options);
