@@ -107,7 +107,10 @@ HeapTableRecord to_record(const HeapTable& table, const LocationTable& locations
   return record;
 }
 
-HeapRecord to_record(HeapProfile&& heap, const Snapshot& snapshot, Symbolizer& symbolizer, bool is_walked) {
+}  // namespace
+
+HeapRecord to_heap_record(HeapProfile heap, const Snapshot& snapshot, Symbolizer& symbolizer,
+                          bool is_walked) {
   HeapRecord record;
   record.allocator = heap.version.empty() ? heap.allocator : heap.allocator + " " + heap.version;
   record.module = std::move(heap.module);
@@ -134,14 +137,12 @@ HeapRecord to_record(HeapProfile&& heap, const Snapshot& snapshot, Symbolizer& s
   return record;
 }
 
-}  // namespace
-
 void add_heap_records(Findings& findings, const Snapshot& snapshot, Symbolizer& symbolizer,
                       HeapDetail detail) {
   if (detail == HeapDetail::NONE) return;
   const bool walk = detail == HeapDetail::FULL;
   for (HeapProfile& heap : read_heaps({.snapshot = snapshot, .symbolizer = &symbolizer, .walk = walk})) {
-    HeapRecord record = to_record(std::move(heap), snapshot, symbolizer, walk);
+    HeapRecord record = to_heap_record(std::move(heap), snapshot, symbolizer, walk);
     findings.target.allocators.push_back(record.allocator);
     findings.heaps.push_back(std::move(record));
   }

@@ -1,5 +1,6 @@
 #include "cli/investigate.h"
 
+#include "cli/dump_findings.h"
 #include "cli/heap_records.h"
 #include "cli/investigate_together.h"
 #include "cli/progress.h"
@@ -38,6 +39,7 @@ void append(std::vector<Note>& notes, std::vector<Note> more) {
 }  // namespace
 
 Result<Findings> investigate(const Options& options) {
+  if (!options.from.empty()) return findings_of_dump(options);
   if (options.tasks == "goroutines")
     return failure("this version reads no goroutines yet", "see the threads with: --tasks threads");
   if (!options.more_targets.empty()) return investigate_together(options);

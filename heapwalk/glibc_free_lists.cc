@@ -202,35 +202,60 @@ class Reader {
            fmt::format("{}: it says it has {} chunks, and has {}", place(), expected, count));
   }
 
+  struct FastBin {
+    HeapFreeList list;
+    Address link;   // where `chunk` was read
+    Address chunk;  // the next one
+  };
+
+  // A list gives its chunks one after another, each a cache miss; the lists take turns, so that their misses
+  // overlap.
   void read_fast_bins(std::uint32_t index) {
     const Arena& arena = arenas_.arenas[index];
     if (arenas_.layout->fast_bins == 0) return;
+    std::array<FastBin, FAST_BIN_COUNT> bins;
     for (unsigned bin = 0; bin < FAST_BIN_COUNT; ++bin) {
       const std::uint64_t size = SMALLEST_CHUNK + 16 * bin;
-      HeapFreeList list{"fast", size, size, 0, 0};
-      Address link = arena.address + arenas_.layout->fast_bins + 8 * bin;  // where `chunk` was read
-      for (Address chunk(arena.fast_bins[bin]); chunk;) {
-        const auto field = word(chunk + 8), stored = word(chunk + CHUNK_HEADER);
-        if (chunk.value() % 16 != 0 || !field || !stored || (*field & ~FLAGS) != size) {
-          warn(link, fmt::format("fast bin of chunks of {} bytes of arena {}: after {} chunks the link at {} leads to {}, "
-                                 "which is no such chunk",
-                                 size, to_string(arena.address), list.blocks, to_string(link), to_string(chunk)));
-          break;
-        }
-        if (!found_.cached.insert(chunk)) {
-          warn(chunk, fmt::format("fast bin of chunks of {} bytes of arena {}: the chunk at {} is in it, or in another list, twice",
-                                  size, to_string(arena.address), to_string(chunk)));
-          break;
-        }
-        ++list.blocks;
-        list.bytes += size;
-        link = chunk + CHUNK_HEADER;
-        chunk = link_at(link, *stored);
-      }
-      found_.fast_blocks[index] += list.blocks;
-      found_.fast_bytes[index] += list.bytes;
-      if (list.blocks != 0) found_.lists[index].push_back(list);
+      bins[bin] = {{"fast", size, size, 0, 0}, arena.address + arenas_.layout->fast_bins + 8 * bin,
+                   Address(arena.fast_bins[bin])};
     }
+    MemoryCursor cursor(memory_);
+    for (bool any = true; any;) {
+      any = false;
+      for (FastBin& bin : bins) {
+        if (!bin.chunk) continue;
+        read_fast_chunk(bin, arena, cursor);
+        any = true;
+        const Address next = bin.chunk;
+        if (const std::uint8_t* bytes = next ? cursor.at(next, 24) : nullptr) __builtin_prefetch(bytes + 8);
+      }
+    }
+    for (const FastBin& bin : bins) {
+      found_.fast_blocks[index] += bin.list.blocks;
+      found_.fast_bytes[index] += bin.list.bytes;
+      if (bin.list.blocks != 0) found_.lists[index].push_back(bin.list);
+    }
+  }
+
+  void read_fast_chunk(FastBin& bin, const Arena& arena, MemoryCursor& cursor) {
+    const Address chunk = bin.chunk;
+    const std::uint64_t size = bin.list.to;
+    bin.chunk = Address();
+    const std::uint8_t* bytes = chunk.value() % 16 == 0 ? cursor.at(chunk, 24) : nullptr;
+    std::array<std::uint64_t, 3> words{};  // prev_size, size, link
+    if (bytes != nullptr) std::memcpy(words.data(), bytes, sizeof(words));
+    const auto name = [&] {
+      return fmt::format("fast bin of chunks of {} bytes of arena {}", size, to_string(arena.address));
+    };
+    if (bytes == nullptr || (words[1] & ~FLAGS) != size)
+      return warn(bin.link, fmt::format("{}: after {} chunks the link at {} leads to {}, which is no such chunk", name(),
+                                        bin.list.blocks, to_string(bin.link), to_string(chunk)));
+    if (!found_.cached.insert(chunk))
+      return warn(chunk, fmt::format("{}: the chunk at {} is in it, or in another list, twice", name(), to_string(chunk)));
+    ++bin.list.blocks;
+    bin.list.bytes += size;
+    bin.link = chunk + CHUNK_HEADER;
+    bin.chunk = link_at(bin.link, words[2]);
   }
 
   void read_bins(std::uint32_t index) {

@@ -86,8 +86,7 @@ std::optional<HeapTable> read_profiler(const Snapshot& snapshot, const std::vect
         if (count == 0 || count > MOST_BUCKETS || fields[table] % 8 != 0) continue;
         auto samples = read_buckets(snapshot, Address(fields[table]), count);
         if (!samples) continue;
-        Bucket total;
-        std::memcpy(&total, fields.data() + 2, 24);
+        const auto total = snapshot.memory.read<Bucket>(Address(word) + 16).value_or(Bucket());
         HeapTable found;
         found.name = "heap";
         found.dump = HeapDump::GPERFTOOLS_EXACT;

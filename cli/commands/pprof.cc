@@ -1,5 +1,7 @@
 // `standstill pprof TARGET`: the stacks as a file for `go tool pprof` and other viewers of profile.proto.
 #include "cli/command.h"
+#include "cli/exit_status.h"
+#include "cli/messages.h"
 #include "cli/option_table.h"
 #include "cli/run.h"
 #include "cli/runtime_profile_records.h"
@@ -37,6 +39,10 @@ void add_options(CLI::App& app, Options& options) {
       ->check([](const std::string& word) {
         return word == "0" || word == "1" ? std::string() : "'" + word + "' is none of 0, 1";
       });
+  CLI::Option* from = app.add_option("--from", options.from,
+                                     "convert a heap dump that gperftools or jemalloc wrote itself, instead of TARGET");
+  from->type_name("FILE")->take_last()->excludes(app.get_option("TARGET"));
+  app.get_option("TARGET")->required(false);
   app.add_flag("--per-task", options.per_task,
                "one sample for each thread, with labels that name it, instead of one for each stack");
   add_frame_limit_option(app, options);
@@ -79,6 +85,11 @@ Result<std::string> write(const Findings& findings, const Options& options) {
 
 int run(const Options& asked) {
   Options options = asked;
+  if (options.target.empty() && options.from.empty()) {
+    print_error({"a TARGET is missing", "or name a heap dump with: --from FILE"});
+    return EXIT_WRONG_USAGE;
+  }
+  if (!options.from.empty() && !is_heap_profile(options.profile)) options.profile = "heap";
   if (is_heap_profile(options.profile)) options.heap_detail = HeapDetail::FULL;
   if (is_runtime_profile(options.profile)) options.runtime_profile = options.profile;
   return investigate_and_print(
@@ -99,7 +110,9 @@ const Command pprof_command{
         "  where threads of a living process have waited longest\n"
         "      standstill pprof --profile wait -o wait.pb.gz 4711 && go tool pprof -top wait.pb.gz\n"
         "  what holds the memory, by stack (of a Go program: its own heap profile)\n"
-        "      standstill pprof --profile heap -o heap.pb.gz core && go tool pprof -top heap.pb.gz\n",
+        "      standstill pprof --profile heap -o heap.pb.gz core && go tool pprof -top heap.pb.gz\n"
+        "  a dump of jemalloc, which pprof cannot read\n"
+        "      standstill pprof --from jeprof.4242.0.f.heap -o heap.pb.gz\n",
     .is_default = false,
     .add_options = add_options,
     .run = run,
