@@ -31,6 +31,10 @@ void add_target_options(CLI::App& app, Options& options) {
   app.add_option("TARGET", options.target,
                  "a pid, a core file of the process, or - for one on standard input")
       ->required();
+  add_looking_options(app, options);
+}
+
+void add_looking_options(CLI::App& app, Options& options) {
   app.add_option("--exe", options.executable, "the program, where the path in the core does not lead to it")
       ->type_name("FILE")
       ->take_last();

@@ -20,6 +20,9 @@ void add_target_options(CLI::App& app, Options& options);
 // More processes, to be looked at together with the target.
 void add_more_targets_option(CLI::App& app, Options& options);
 
+// The same without TARGET.
+void add_looking_options(CLI::App& app, Options& options);
+
 // --format with the words given, the first of them the default.
 void add_format_option(CLI::App& app, Options& options, std::vector<std::string> formats);
 

@@ -11,6 +11,7 @@ namespace standstill {
 
 struct Options {
   std::string target;
+  std::string base;  // diff
   std::string executable;
   std::string sysroot;
   std::vector<std::string> debug_dirs;
@@ -36,6 +37,10 @@ struct Options {
   bool wants_verdict = true;
   bool exit_code = false;            // --exit-code
   bool inspect_all_modules = false;  // info: also those that stand in no stack
+  std::string memory = "analysis";   // capture
+  std::string report;                // capture: the format of a report at once; "": none
+  double every_seconds = 5;          // diff
+  int times = 3;                     // diff
   std::string shell;                 // completion
 };
 

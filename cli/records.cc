@@ -29,7 +29,7 @@ std::string time_text(std::time_t seconds) {
 
 // A core has no time of its own: when its file was last written is the next best.
 std::string time_of_file(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   if (path.empty() || path == "-" || stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
   return time_text(status.st_mtime);
 }
@@ -116,6 +116,42 @@ void find_text(std::vector<ModuleRecord>& records, const Snapshot& snapshot) {
   }
 }
 
+// While a thread waits in a system call, the kernel changes rax, and the call's number where it restarts the
+// call after an interruption (restart_syscall(2)); everything else stays. FNV-1a, 64 bits.
+std::uint64_t digest_of(const Registers& registers) {
+  std::uint64_t digest = 0xcbf29ce484222325;
+  const auto add = [&digest](std::uint64_t value) {
+    for (int i = 0; i < 64; i += 8) digest = (digest ^ (value >> i & 0xff)) * 0x100000001b3;
+  };
+  for (unsigned number = 0; number < Registers::COUNT; ++number) {
+    if (number != Registers::RAX || !registers.in_system_call()) add(registers.by_dwarf_number[number]);
+  }
+  add(registers.in_system_call() ? 1 : 0);
+  add(registers.thread_pointer);
+  return digest == 0 ? 1 : digest;
+}
+
+MotionRecord to_motion_record(const Thread& thread) {
+  MotionRecord motion;
+  if (thread.registers.knows(Registers::RSP)) motion.stack_pointer = thread.registers.stack_pointer();
+  if (thread.registers.unknown == 0) motion.registers = digest_of(thread.registers);
+  if (!thread.facts) return motion;
+  if (thread.facts->run_time_ns) motion.run_seconds = static_cast<double>(*thread.facts->run_time_ns) / 1e9;
+  motion.switches = thread.facts->voluntary_switches;
+  return motion;
+}
+
+// A core has no clock; its file's time is a little after the picture was taken.
+void set_clocks(TargetRecord& record, const Snapshot& snapshot) {
+  if (snapshot.facts) {
+    record.realtime_seconds = static_cast<double>(snapshot.facts->clocks.realtime_ns) / 1e9;
+    record.monotonic_seconds = static_cast<double>(snapshot.facts->clocks.monotonic_ns) / 1e9;
+  } else {
+    record.realtime_seconds = time_of_picture(snapshot);
+    record.is_time_of_file = record.realtime_seconds.has_value();
+  }
+}
+
 }  // namespace
 
 TargetRecord to_target_record(const Snapshot& snapshot) {
@@ -139,6 +175,7 @@ TargetRecord to_target_record(const Snapshot& snapshot) {
     record.captured_at = time_text(snapshot.facts->clocks.realtime_ns / 1'000'000'000);
     record.pause_ms = snapshot.facts->pause_ms;
   }
+  set_clocks(record, snapshot);
   record.thread_count = snapshot.threads.size();
   record.missing_bytes = snapshot.completeness.missing_bytes;
   record.promised_segments = snapshot.completeness.promised_segments;
@@ -150,7 +187,7 @@ TargetRecord to_target_record(const Snapshot& snapshot) {
 
 std::optional<double> time_of_picture(const Snapshot& snapshot) {
   if (snapshot.facts) return static_cast<double>(snapshot.facts->clocks.realtime_ns) / 1e9;
-  struct stat status{};
+  struct stat status {};
   if (snapshot.path.empty() || snapshot.path == "-" || stat(snapshot.path.c_str(), &status) != 0 ||
       !S_ISREG(status.st_mode))
     return std::nullopt;
@@ -169,6 +206,7 @@ std::vector<TaskRecord> to_task_records(const Snapshot& snapshot, std::span<cons
     record.os_thread = record.number;
     record.state = thread.registers.in_system_call() ? "syscall" : "running";
     if (i < stacks.size()) record.stack_end = describe(stacks[i].end);
+    record.motion = to_motion_record(thread);
     records.push_back(std::move(record));
   }
   return records;

@@ -27,6 +27,10 @@ struct TargetRecord {
   std::string signal_name;
   std::string signal_task;  // task id
   std::string captured_at;  // RFC 3339, in UTC; "" where unknown
+  // The clocks at the picture, for a comparison with another one.
+  std::optional<double> realtime_seconds;   // since 1970
+  std::optional<double> monotonic_seconds;  // CLOCK_MONOTONIC of its machine; not of a plain core
+  bool is_time_of_file = false;  // a core has no clock: realtime_seconds is when its file was written
   std::optional<double> pause_ms;
   std::uint64_t thread_count = 0;
   std::uint64_t goroutine_count = 0;
@@ -83,6 +87,14 @@ struct CreatedBy {
   std::string task;
 };
 
+// What shows whether a task has moved between two pictures. A core knows only where it stood.
+struct MotionRecord {
+  Address stack_pointer;                  // 0: not known
+  std::uint64_t registers = 0;            // a digest of those that stay the same while it waits; 0: not known
+  std::optional<double> run_seconds;      // on a processor, since it began
+  std::optional<std::uint64_t> switches;  // how often it has given up the processor to wait
+};
+
 struct TaskRecord {
   std::string id;  // "thread:10995"
   std::string kind = "THREAD";
@@ -98,6 +110,7 @@ struct TaskRecord {
   bool is_idle = false;     // waits for work or events, and nobody waits for it
   bool is_blocked = false;  // waits for what another task holds, or for something nobody will give
   std::string stack_end;    // one line
+  MotionRecord motion;
 };
 
 struct GroupRecord {

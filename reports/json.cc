@@ -3,6 +3,7 @@
 #include "reports/heap_order.h"
 #include "reports/printable.h"
 #include "reports/report.pb.h"
+#include "reports/report_message.h"
 #include "reports/target_text.h"
 #include "reports/version.h"
 
@@ -38,6 +39,8 @@ void put_enum(const std::string& word, bool (*parse)(google::protobuf::ConstStri
 void put_address(Address address, auto set) {
   if (address) set(to_string(address));
 }
+
+}  // namespace
 
 void fill(report::Target& out, const TargetRecord& target) {
   put_enum(target.source, report::Target::Source_Parse, [&](auto v) { out.set_source(v); });
@@ -88,6 +91,25 @@ void fill(report::Frame& out, const FrameRecord& frame) {
   put(frame.missing, [&](auto v) { out.set_missing(v); });
 }
 
+void fill(report::Finding& out, const FindingRecord& finding) {
+  put_enum(finding.kind, report::Finding::Kind_Parse, [&](auto v) { out.set_kind(v); });
+  put_enum(finding.confidence, report::Confidence_Parse, [&](auto v) { out.set_confidence(v); });
+  put(finding.title, [&](auto v) { out.set_title(v); });
+  put(finding.explanation, [&](auto v) { out.set_explanation(v); });
+  for (const std::string& task : finding.tasks) out.add_tasks(valid_utf8(task));
+  for (const std::string& resource : finding.resources) out.add_resources(valid_utf8(resource));
+}
+
+void fill(report::Note& out, const Note& note) {
+  out.set_severity(note.severity == Severity::INFO      ? report::Note::INFO
+                   : note.severity == Severity::WARNING ? report::Note::WARNING
+                                                        : report::Note::ERROR);
+  put(note.text, [&](auto v) { out.set_text(v); });
+  put(note.where, [&](auto v) { out.set_where(v); });
+}
+
+namespace {
+
 void fill(report::Wait& out, const WaitRecord& wait) {
   put_enum(wait.kind, report::Wait::Kind_Parse, [&](auto v) { out.set_kind(v); });
   put(wait.reason, [&](auto v) { out.set_reason(v); });
@@ -126,15 +148,6 @@ void fill(report::Group& out, const GroupRecord& group, const Findings& findings
   if (group.wait_max_seconds) out.set_wait_max_seconds(*group.wait_max_seconds);
 }
 
-void fill(report::Finding& out, const FindingRecord& finding) {
-  put_enum(finding.kind, report::Finding::Kind_Parse, [&](auto v) { out.set_kind(v); });
-  put_enum(finding.confidence, report::Confidence_Parse, [&](auto v) { out.set_confidence(v); });
-  put(finding.title, [&](auto v) { out.set_title(v); });
-  put(finding.explanation, [&](auto v) { out.set_explanation(v); });
-  for (const std::string& task : finding.tasks) out.add_tasks(valid_utf8(task));
-  for (const std::string& resource : finding.resources) out.add_resources(valid_utf8(resource));
-}
-
 void fill(report::Resource& out, const ResourceRecord& resource) {
   put(resource.id, [&](auto v) { out.set_id(v); });
   put_enum(resource.kind, report::Wait::Kind_Parse, [&](auto v) { out.set_kind(v); });
@@ -158,14 +171,6 @@ void fill(report::Module& out, const ModuleRecord& module) {
   put(module.debug_file, [&](auto v) { out.set_debug_file(v); });
   put_enum(module.status, report::Module::Status_Parse, [&](auto v) { out.set_status(v); });
   put(module.advice, [&](auto v) { out.set_advice(v); });
-}
-
-void fill(report::Note& out, const Note& note) {
-  out.set_severity(note.severity == Severity::INFO      ? report::Note::INFO
-                   : note.severity == Severity::WARNING ? report::Note::WARNING
-                                                        : report::Note::ERROR);
-  put(note.text, [&](auto v) { out.set_text(v); });
-  put(note.where, [&](auto v) { out.set_where(v); });
 }
 
 void fill(report::Heap::Arena& out, const HeapArenaRecord& arena) {
@@ -296,8 +301,7 @@ std::string to_deterministic_bytes(const google::protobuf::Message& message) {
 
 }  // namespace
 
-std::string to_json(const Findings& findings, const JsonParts& parts) {
-  const report::Report message = to_message(findings, parts);
+std::string print_json(const google::protobuf::Message& message) {
   const std::unique_ptr<google::protobuf::util::TypeResolver> resolver(
       google::protobuf::util::NewTypeResolverForDescriptorPool(
           "type.googleapis.com", google::protobuf::DescriptorPool::generated_pool()));
@@ -310,6 +314,10 @@ std::string to_json(const Findings& findings, const JsonParts& parts) {
       to_deterministic_bytes(message), &json, options);
   assert(status.ok());
   return json;
+}
+
+std::string to_json(const Findings& findings, const JsonParts& parts) {
+  return print_json(to_message(findings, parts));
 }
 
 }  // namespace standstill
