@@ -6,9 +6,16 @@
 #include "cli/progress.h"
 #include "coredump/snapshot.h"
 
+#include <functional>
+
 namespace standstill {
 
 // Errors say what was found at the target, and what to try.
 Result<Snapshot> take_picture(const Options& options, Progress& progress);
+
+// The same of a running process alone. `while_stopped`, unless it is empty, is called with the picture before
+// the process goes on.
+Result<Snapshot> take_picture_of_process(const Options& options, Progress& progress,
+                                         std::function<void(const Snapshot&)> while_stopped);
 
 }  // namespace standstill

@@ -261,11 +261,16 @@ capture::Capture to_message(const Snapshot& snapshot, CaptureMemory memory, std:
   out.mutable_tool()->set_version(std::string(tool_version));
   out.set_memory(static_cast<capture::Capture::Memory>(memory));
   write_process(snapshot, *out.mutable_process());
+  // A full one is written while the process stands; how long it will have stood is not known yet.
+  if (memory == CaptureMemory::FULL && out.process().has_live())
+    out.mutable_process()->mutable_live()->clear_pause_ms();
   for (const Thread& thread : snapshot.threads) {
     capture::Thread& one = *out.add_threads();
     one.set_tid(thread.tid);
     one.set_name(thread.name);
     if (thread.facts) write_thread_facts(*thread.facts, *one.mutable_live());
+    if (thread.namespace_tid != 0) one.set_namespace_tid(thread.namespace_tid);
+    if (thread.registers.unknown != 0) one.set_unknown_registers(thread.registers.unknown);
   }
   write_ranges(snapshot.ranges, out);
   for (const Module& module : snapshot.modules) {
@@ -309,7 +314,8 @@ Result<CaptureNote> read_capture_note(Bytes contents) {
   note.command_line.assign(process.command_line().begin(), process.command_line().end());
   if (process.has_live()) note.facts = read_process_facts(process.live());
   for (const capture::Thread& thread : in.threads()) {
-    note.threads.push_back({thread.tid(), thread.name(), {}});
+    note.threads.push_back(
+        {thread.tid(), thread.namespace_tid(), thread.name(), {}, thread.unknown_registers()});
     if (thread.has_live()) note.threads.back().facts = read_thread_facts(thread.live());
   }
   note.ranges = read_ranges(in);
@@ -330,8 +336,10 @@ void apply_capture_note(CaptureNote note, Snapshot& snapshot) {
   for (Thread& thread : snapshot.threads) {
     const auto found = by_tid.find(thread.tid);
     if (found == by_tid.end()) continue;
+    thread.namespace_tid = found->second->namespace_tid;
     thread.name = found->second->name;
     thread.facts = found->second->facts;
+    thread.registers.unknown = found->second->unknown_registers;
   }
   snapshot.notes_of_picture = note.notes.size();
   snapshot.notes.insert(snapshot.notes.begin(), std::make_move_iterator(note.notes.begin()),

@@ -35,8 +35,10 @@ struct CaptureNote {
   std::optional<ProcessFacts> facts;
   struct NamedThread {
     int tid = 0;
+    int namespace_tid = 0;  // 0: the same
     std::string name;
     std::optional<ThreadFacts> facts;
+    std::uint32_t unknown_registers = 0;  // Registers::unknown
   };
   std::vector<NamedThread> threads;
   std::vector<IntervalMap<std::uint32_t>::Interval> ranges;  // ascending, with PF_* flags

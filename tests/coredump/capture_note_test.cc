@@ -71,6 +71,7 @@ Snapshot sample_snapshot() {
   for (int i = 0; i < 3; ++i) {
     Thread thread;
     thread.tid = 4242 + i;
+    thread.namespace_tid = i;
     thread.name = i == 0 ? "worker \xff" : "pool-" + std::to_string(i);
     for (unsigned j = 0; j < Registers::COUNT; ++j)
       thread.registers.by_dwarf_number[j] = 0x1111111111111111 * static_cast<unsigned>(i) + j;
@@ -80,6 +81,7 @@ Snapshot sample_snapshot() {
     thread.registers.gs_base = 0x55;
     thread.registers.flags = 0x246;
     thread.signal = i == 2 ? 19 : 0;
+    thread.registers.unknown = i == 2 ? 0x18 : 0;
     if (i != 2) thread.facts = sample_thread_facts();
     snapshot.threads.push_back(thread);
   }
@@ -129,6 +131,7 @@ TEST_CASE("A capture brings back threads, names, ranges and the process as they 
   REQUIRE(after.threads.size() == 3);
   for (std::size_t i = 0; i < 3; ++i) {
     CHECK(after.threads[i].tid == before.threads[i].tid);
+    CHECK(after.threads[i].namespace_tid == static_cast<int>(i));
     CHECK(after.threads[i].name == before.threads[i].name);
     CHECK(after.threads[i].registers == before.threads[i].registers);
     CHECK(after.threads[i].signal == before.threads[i].signal);

@@ -4,11 +4,13 @@ their tasks, resources and holders, and none in healthy programs.
 
   deadlocks.py STANDSTILL FOLDER [--only TEXT] [--accounts-only] [--keep FOLDER]
 
-Every program is looked at with its debug information and without a symbol, each time alive, in a core of gdb's gcore and in one of the kernel;
-healthy ones at several moments; the stripped ones that are deadlocked also alive without being stopped. Before that, the account itself is held against the owner fields as gdb reads them.
+Every program is looked at with its debug information and without a symbol, each time alive, in a capture, in a core of gdb's gcore and in one of the
+kernel; healthy ones at several moments; the stripped ones that are deadlocked also alive without being stopped. The report of a capture must be that of the
+living process, byte for byte. Before that, the account itself is held against the owner fields as gdb reads them.
 """
 import argparse
 import concurrent.futures
+import difflib
 import json
 import os
 import shutil
@@ -182,6 +184,28 @@ class Outcome:
             self.wrong += [f"{where}: {text}" for text in differences(ask_standstill(asked.standstill, core, running.folder), account)]
 
 
+    def capture(self, asked, running, account):
+        """What the living process and its capture say of one and the same picture."""
+        path = os.path.join(running.folder, "capture")
+        manners = ["--quiet", "--no-cache", "--debuginfod", "off"]
+        environment = {**os.environ, "XDG_CACHE_HOME": running.folder}
+        command = [asked.standstill, "capture", str(running.pid), "-o", path, "--report", "json", *manners]
+        live = subprocess.run(command, capture_output=True, text=True, env=environment)
+        if live.returncode != 0:
+            raise AssertionError(f"{' '.join(command)}\nended with {live.returncode}: {live.stderr}")
+        reread = subprocess.run([asked.standstill, "report", path, "--format", "json", *manners], capture_output=True, text=True, env=environment)
+        reports = [json.loads(done.stdout) for done in (live, reread)]
+        self.wrong += [f"live: {text}" for text in differences(reports[0], account)]
+        for report in reports:
+            for field in ("source", "path", "file_bytes"):
+                report["target"].pop(field, None)
+        texts = [json.dumps(report, indent=1).splitlines() for report in reports]
+        self.wrong += [f"the capture's report differs from the live one: {line}"
+                       for line in list(difflib.unified_diff(*texts, "live", "capture", lineterm="", n=1))[:12]]
+        self.look(asked, running, path, account, "capture")
+        os.unlink(path)
+
+
 def check_owners(running, account, questions, answers):
     for (name, tid, expression), answer in zip(questions, answers):
         if answer is None or int(answer.split()[0], 0) != int(tid):
@@ -205,6 +229,8 @@ def examine(asked, name, is_stripped):
             outcome.look_live(asked, running, account)
             if is_stripped and not account.is_healthy and name not in ONLY_REGISTERS_TELL:
                 outcome.look_live(asked, running, account, "--no-stop")
+            if not asked.accounts_only:
+                outcome.capture(asked, running, account)
             for moment in range(asked.moments if account.is_healthy else 1):
                 core, answers = running.gcore_and_ask([expression for _, _, expression in questions])
                 outcome.wrong += check_owners(running, account, questions, answers)

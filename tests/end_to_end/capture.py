@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""A capture is an ordinary core: gdb, eu-stack and lldb (those that are installed) print the same functions from it as from gdb's full core of
+the same stop. What goes wrong while one is taken ends with one line and leaves nothing behind.
+
+  capture.py STANDSTILL PROGRAM [ARGUMENT ...]
+"""
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+
+from patient import GDB_QUIETLY, patient
+
+FAILED = []
+LLDB = next((path for path in map(shutil.which, ("lldb", "lldb-19", "lldb-14")) if path), None)
+
+
+def expect(what, holds, shown=""):
+    if not holds:
+        FAILED.append(f"{what}\n  {shown}")
+
+
+def by_gdb(program, core):
+    done = subprocess.run([*GDB_QUIETLY, "-ex", f"file {program}", "-ex", f"core-file {core}", "-ex", "thread apply all bt"],
+                          capture_output=True, text=True)
+    return [(match[1], match[2]) for match in re.finditer(r"^(?:Thread \d+ .*LWP (\d+)|#\d+ +(?:0x\w+ in )?([^ (]+))", done.stdout, re.M)]
+
+
+def by_eu_stack(program, core):
+    done = subprocess.run(["eu-stack", "--core", core, "--executable", program], capture_output=True, text=True)
+    return done.stdout.splitlines()[1:]  # the first line names the core
+
+
+def by_lldb(program, core):
+    done = subprocess.run([LLDB, "--no-lldbinit", "--batch", "-o", "thread backtrace all", "-c", core, program], capture_output=True, text=True)
+    return re.findall(r"(?:frame #\d+: 0x\w+ (\S+)|thread #\d+)", done.stdout)
+
+
+def same_functions(run, running, program, folder):
+    """The process is stopped, so that gdb and we see the same moment."""
+    os.kill(running.pid, signal.SIGSTOP)
+    full = running.gcore()
+    readers = {"gdb": by_gdb}
+    if shutil.which("eu-stack"):
+        readers["eu-stack"] = by_eu_stack
+    if LLDB:
+        readers["lldb"] = by_lldb
+    print("readers:", ", ".join(readers))
+    expected = {name: read(program, full) for name, read in readers.items()}
+    for memory in ("analysis", "stacks", "full"):
+        path = os.path.join(folder, "capture." + memory)
+        done = run("capture", str(running.pid), "-o", path, "--memory", memory)
+        expect(f"a capture of {memory} is taken", done.returncode == 0 and os.path.exists(path), done.stderr)
+        for name, read in readers.items():
+            seen = read(program, path)
+            expect(f"{name} sees threads at all", len(expected[name]) > 3, str(expected[name]))
+            expect(f"{name} prints the same functions from a capture of {memory} as from the full core", seen == expected[name],
+                   f"{seen}\n  {expected[name]}")
+    with open(f"/proc/{running.pid}/stat") as file:
+        expect("a stopped process stays stopped", file.read().rpartition(")")[2].split()[0] == "T")
+    os.kill(running.pid, signal.SIGCONT)
+    holes = os.stat(os.path.join(folder, "capture.analysis"))
+    expect("a capture is small", holes.st_blocks * 512 < 4 << 20, str(holes))
+    for name in os.listdir(folder):
+        if name.startswith("capture."):
+            os.unlink(os.path.join(folder, name))
+
+
+def every_way_to_write(run, running, folder):
+    reports = {}
+    for name in ("plain", "packed.zst", "packed.gz", "packed.xz", "packed.lz4", "piped"):
+        path = os.path.join(folder, name)
+        if name == "piped":
+            with open(path, "wb") as out:
+                run("capture", str(running.pid), "-o", "-", stdout=out)
+        else:
+            run("capture", str(running.pid), "-o", path)
+        done = run("report", "--format", "json", path)
+        expect(f"{name} can be read", done.returncode == 0, done.stderr)
+        report = json.loads(done.stdout)
+        expect(f"{name} is a capture", report["target"].get("source") == "CAPTURE", str(report["target"]))
+        reports[name] = [(group.get("count"), [frame.get("function") for frame in group["frames"]]) for group in report["groups"]]
+        os.unlink(path)
+    expect("every way to write gives the same stacks", all(report == reports["plain"] for report in reports.values()), str(reports.keys()))
+
+
+def trouble(run, running, folder):
+    def refused(what, done, *words, status=1):
+        expect(f"{what}: status {status}", done.returncode == status, f"{done.returncode} {done.stderr}")
+        expect(f"{what}: one line", done.stderr.count("\n") == 1, done.stderr)
+        for word in words:
+            expect(f"{what}: says {word!r}", word in done.stderr, done.stderr)
+        expect(f"{what}: nothing is left behind", os.listdir(folder) == [], str(os.listdir(folder)))
+        expect(f"{what}: the process runs", running.process.poll() is None)
+
+    path, pid = os.path.join(folder, "capture"), str(running.pid)
+    refused("no file", run("capture", pid), "-o FILE", status=2)
+    refused("no such process", run("capture", "4194305", "-o", path), "4194305")
+    refused("no such folder", run("capture", pid, "-o", os.path.join(folder, "no", "capture")), "No such file or directory")
+    refused("a folder", run("capture", pid, "-o", folder), "not an ordinary file")
+    refused("a core", run("capture", sys.argv[2], "-o", path), "is a file")
+
+    def small_files():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16384, 16384))
+
+    refused("a full disk", run("capture", pid, "-o", path, preexec_fn=small_files), "cannot write")
+    refused("a full disk, all memory", run("capture", pid, "-o", path, "--memory", "full", preexec_fn=small_files), "cannot write")
+    with open(path, "w") as file:
+        file.write("precious")
+    run("capture", pid, "-o", path, preexec_fn=small_files)
+    with open(path) as file:
+        expect("a file that was there stays as it was when a capture fails", file.read() == "precious")
+    os.unlink(path)
+
+
+def main():
+    standstill, program, *arguments = sys.argv[1:]
+    program = os.path.abspath(program)
+    with patient(program, *arguments) as running:
+        def run(*words, **more):
+            environment = {**os.environ, "XDG_CACHE_HOME": running.folder, "DEBUGINFOD_URLS": ""}
+            return subprocess.run([standstill, *words], **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment, **more})
+
+        folder = os.path.join(running.folder, "captures")
+        os.mkdir(folder)
+        running.until_asleep()
+        same_functions(run, running, program, folder)
+        every_way_to_write(run, running, folder)
+        trouble(run, running, folder)
+    for text in FAILED:
+        print("FAILED:", text)
+    return 1 if FAILED else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
