@@ -1,9 +1,11 @@
 // Addresses in, names out: sort them into modules, ask the cache, then each module's files.
 #include "symbolize/symbolizer.h"
 
+#include "runtimes/go/go_process.h"
 #include "symbolize/cache_folder.h"
 #include "symbolize/debug_files.h"
 #include "symbolize/demangle.h"
+#include "symbolize/go_locations.h"
 #include "symbolize/memory_symbols.h"
 #include "symbolize/module_locations.h"
 #include "symbolize/symbol_table.h"
@@ -138,11 +140,23 @@ Symbolizer::~Symbolizer() = default;
 std::vector<Location> Symbolizer::locate(std::span<const Address> addresses) {
   const Snapshot& snapshot = state_->snapshot;
   std::vector<std::optional<std::uint32_t>> work_of(addresses.size());
+  std::vector<Location> result(addresses.size());
   std::unordered_map<ModuleIndex, std::uint32_t> place_of;
   std::vector<ModuleWork> work;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     const auto module = snapshot.find_module(addresses[i]);
-    if (!module) continue;
+    if (!module) {
+      result[i].missing = MissingName::NO_MODULE;
+      continue;
+    }
+    if (state_->options.go != nullptr && *state_->options.go) {
+      // Go's own tables are there in every Go program, and say all that is to be said.
+      if (auto location = locate_in_go(*state_->options.go->runtime, addresses[i])) {
+        result[i] = std::move(*location);
+        result[i].module = module;
+        continue;
+      }
+    }
     const auto [place, is_new] = place_of.try_emplace(*module, static_cast<std::uint32_t>(work.size()));
     if (is_new) work.push_back({*module, {}, {}});
     work_of[i] = place->second;
@@ -155,12 +169,8 @@ std::vector<Location> Symbolizer::locate(std::span<const Address> addresses) {
     state_->locate(work[i]);
   });
 
-  std::vector<Location> result(addresses.size());
   for (std::size_t i = 0; i < addresses.size(); ++i) {
-    if (!work_of[i]) {
-      result[i].missing = MissingName::NO_MODULE;
-      continue;
-    }
+    if (!work_of[i]) continue;
     const ModuleWork& from = work[*work_of[i]];
     const std::uint64_t vaddr = snapshot.modules[from.module].to_vaddr(addresses[i]);
     const auto place = std::ranges::lower_bound(from.vaddrs, vaddr);
@@ -201,6 +211,8 @@ std::vector<std::string> Symbolizer::names_of_data(std::span<const Address> addr
   }
   return names;
 }
+
+const GoProcess* Symbolizer::go() const { return state_->options.go; }
 
 std::vector<Note> Symbolizer::notes() const {
   const std::lock_guard lock(state_->mutex);

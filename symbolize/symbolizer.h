@@ -15,14 +15,17 @@
 
 namespace standstill {
 
+struct GoProcess;
+
 enum class Debuginfod { AUTO, ON, OFF };  // AUTO: only where DEBUGINFOD_URLS is set
 
 struct SymbolizerOptions {
   std::vector<std::string> debug_dirs;  // --debug-dir, asked before /usr/lib/debug
   std::string sysroot;
   Debuginfod debuginfod = Debuginfod::AUTO;
-  bool use_cache = true;    // --no-cache
-  bool names_only = false;  // functions from symbol tables suffice: no lines, no inlined frames
+  bool use_cache = true;          // --no-cache
+  const GoProcess* go = nullptr;  // where the process has a Go runtime; its tables name Go code. Borrowed
+  bool names_only = false;        // functions from symbol tables suffice: no lines, no inlined frames
   std::function<void(const std::string&, double)> progress;
 };
 
@@ -56,6 +59,9 @@ class Symbolizer {
   std::vector<std::string> names_of_data(std::span<const Address> addresses) const;
 
   std::vector<Note> notes() const;
+
+  // As given in the options.
+  const GoProcess* go() const;
 
  private:
   struct State;

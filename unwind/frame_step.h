@@ -63,7 +63,7 @@ struct Step {
   FrameRegisters caller;  // valid when OK
 };
 
-// `row` must be of kind CFI or SIGNAL_TRAMPOLINE.
+// `row` must be of another kind than NONE.
 Step step_by_row(const UnwindRow& row, const FrameRegisters& registers, StackWindow& window);
 
 }  // namespace standstill

@@ -12,10 +12,38 @@ constexpr std::size_t ROW_LIMIT = 1 << 18;
 
 const UnwindRow NO_ROW;
 
+// Go code keeps no register for its caller but rbp, and crosscall2 keeps C's:
+//     // Go 1.18 src/runtime/cgo/abi_amd64.h, PUSH_REGS_HOST_TO_ABI0: pushfq, then 28 words at CFA - 240:
+//     rdi, rsi, rbp, rbx,
+//     // r12 to r15, ...
+UnwindRow row_of_go(const GoRow& go, bool is_exact) {
+  using Kind = RegisterRule::Kind;
+  constexpr std::uint64_t CROSS_CALL_SIZE = 248;  // at least, once the registers are saved
+  UnwindRow row;
+  row.kind = UnwindRow::Kind::GO;
+  row.go = go;
+  row.is_signal_frame = false;
+  row.cfa_register = Registers::RSP;
+  row.cfa_value = go.size;
+  const bool has_saved_all = go.special == GoRow::Special::CROSS_CALL && go.size >= CROSS_CALL_SIZE;
+  const auto add = [&](unsigned number, Kind kind, std::int64_t value) {
+    row.rules[row.rule_count++] = {static_cast<std::uint8_t>(number), kind, value};
+  };
+  const Kind kept = has_saved_all ? Kind::AT_CFA : Kind::UNDEFINED;
+  add(Registers::RBX, kept, -216);
+  if (has_saved_all)
+    add(Registers::RBP, kept, -224);
+  else if (go.saves_rbp && !is_exact)
+    add(Registers::RBP, Kind::AT_CFA, -16);
+  for (unsigned i = 0; i < 4; ++i) add(Registers::R12 + i, kept, -208 + 8 * std::int64_t{i});
+  add(Registers::RIP, Kind::AT_CFA, -8);
+  return row;
+}
+
 }  // namespace
 
-RowCache::RowCache(const Snapshot& snapshot, const FindDebugImage& find_debug_image)
-    : snapshot_(snapshot), was_asked_(new std::atomic<bool>[snapshot.modules.size()]()) {
+RowCache::RowCache(const Snapshot& snapshot, const FindDebugImage& find_debug_image, const GoRuntime* go)
+    : snapshot_(snapshot), go_(go), was_asked_(new std::atomic<bool>[snapshot.modules.size()]()) {
   for (ModuleIndex i = 0; i < snapshot.modules.size(); ++i)
     modules_.emplace_back(snapshot, i, find_debug_image);
 }
@@ -26,6 +54,10 @@ std::unique_ptr<const UnwindRow> RowCache::make(Address pc, bool is_exact) {
     row.kind = UnwindRow::Kind::SIGNAL_TRAMPOLINE;
     row.is_signal_frame = true;
     return std::make_unique<const UnwindRow>(std::move(row));
+  }
+  if (go_ != nullptr) {
+    if (const GoRow go = make_go_row(*go_, pc); go.kind == GoRow::Kind::FRAME)
+      return std::make_unique<const UnwindRow>(row_of_go(go, is_exact));
   }
   const Address lookup = is_exact ? pc : pc - 1;
   if (const auto index = snapshot_.find_module(lookup)) {

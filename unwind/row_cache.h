@@ -18,9 +18,12 @@
 
 namespace standstill {
 
+class GoRuntime;
+
 class RowCache {
  public:
-  RowCache(const Snapshot& snapshot, const FindDebugImage& find_debug_image);
+  // `go` may be null: then Go's tables are not asked.
+  RowCache(const Snapshot& snapshot, const FindDebugImage& find_debug_image, const GoRuntime* go = nullptr);
   RowCache(const RowCache&) = delete;
   RowCache& operator=(const RowCache&) = delete;
 
@@ -51,6 +54,7 @@ class RowCache {
   std::unique_ptr<const UnwindRow> make(Address pc, bool is_exact);
 
   const Snapshot& snapshot_;
+  const GoRuntime* go_;
   std::deque<ModuleCallFrames> modules_;
   std::unique_ptr<std::atomic<bool>[]> was_asked_;  // by module
   std::atomic<std::size_t> size_ = 0;

@@ -20,6 +20,8 @@ struct Frame {
   // interrupted. In all others the pc follows a call.
   bool is_exact = false;
   bool is_signal_frame = false;  // the kernel's trampoline; the frame above it in this list is the handler
+  // Of a goroutine's stack: C code that it called, or the way there, which Go's own tracebacks leave out.
+  bool is_foreign = false;
 
   // The address to look up: inside the call instruction, or the exact instruction.
   Address lookup_address() const { return is_exact || is_signal_frame ? pc : pc - 1; }

@@ -11,7 +11,7 @@ namespace {
 // together.
 bool same_place(const Frame& a, const Frame& b) {
   return a.pc == b.pc && a.found_by == b.found_by && a.is_exact == b.is_exact &&
-         a.is_signal_frame == b.is_signal_frame;
+         a.is_signal_frame == b.is_signal_frame && a.is_foreign == b.is_foreign;
 }
 
 struct Key {
@@ -25,8 +25,7 @@ struct HashKey {
 
 struct EqualKey {
   bool operator()(const Key& a, const Key& b) const noexcept {
-    return a.hash == b.hash && a.stack->end == b.stack->end &&
-           std::ranges::equal(a.stack->frames, b.stack->frames, same_place);
+    return a.hash == b.hash && is_same_stack(*a.stack, *b.stack);
   }
 };
 
@@ -58,9 +57,15 @@ std::vector<StackGroup> group_stacks(std::span<const Stack> stacks) {
     if (is_new) groups.push_back({stacks[i].frames, stacks[i].end, {}});
     groups[place->second].members.push_back(i);
   }
-  std::sort(groups.begin(), groups.end(), goes_first);
+  sort_groups(groups);
   return groups;
 }
+
+bool is_same_stack(const Stack& a, const Stack& b) {
+  return a.end == b.end && std::ranges::equal(a.frames, b.frames, same_place);
+}
+
+void sort_groups(std::vector<StackGroup>& groups) { std::sort(groups.begin(), groups.end(), goes_first); }
 
 std::vector<Address> distinct_lookup_addresses(std::span<const StackGroup> groups) {
   std::unordered_set<Address> seen;

@@ -19,6 +19,11 @@ struct StackGroup {
 // Largest group first; equal counts by first difference in pc, so that the order is the same in every run.
 std::vector<StackGroup> group_stacks(std::span<const Stack> stacks);
 
+// Same places, found in the same way, and the same end; the CFA does not count.
+bool is_same_stack(const Stack& a, const Stack& b);
+// Into the order of group_stacks().
+void sort_groups(std::vector<StackGroup>& groups);
+
 // Every address that must be named, once each, ascending.
 std::vector<Address> distinct_lookup_addresses(std::span<const StackGroup> groups);
 

@@ -2,6 +2,7 @@
 
 #include "unwind/frame_guess.h"
 #include "unwind/frame_step.h"
+#include "unwind/go_switch.h"
 
 #include <optional>
 
@@ -25,6 +26,7 @@ class Walk {
     frame_.pc = registers.pc();
     frame_.found_by = FoundBy::REGISTERS;
     frame_.is_exact = true;
+    if (tools.go != nullptr) go_switch_.emplace(tools.snapshot.memory, tools.go->find(registers));
   }
 
   // Completes the current frame: its CFA, and whether it is a signal frame. Returns why it is the last one,
@@ -34,6 +36,7 @@ class Walk {
     if (row.kind == UnwindRow::Kind::NONE) return guess();
     if (!row.expressions.empty() && ++expression_frames_ > EXPRESSION_FRAME_LIMIT)
       return StackEnd::FRAME_LIMIT;
+    if (row.kind == UnwindRow::Kind::GO) return find_caller_in_go(row);
     Step step = step_by_row(row, registers_, window_);
     frame_.is_signal_frame = row.is_signal_frame;
     frame_.cfa = step.cfa;
@@ -51,9 +54,13 @@ class Walk {
   }
 
   void advance() {
-    const bool was_signal_frame = frame_.is_signal_frame;
-    frame_ = {caller_.pc(), {}, caller_found_by_, was_signal_frame, false};
+    frame_ = {.pc = caller_.pc(),
+              .cfa = {},
+              .found_by = caller_found_by_,
+              .is_exact = frame_.is_signal_frame || is_trap_,
+              .is_signal_frame = false};
     registers_ = caller_;
+    is_trap_ = false;
   }
 
   const Frame& frame() const { return frame_; }
@@ -63,6 +70,31 @@ class Walk {
   }
 
  private:
+  // Go's own tables say how; where a function changes stacks, the walk goes over with it.
+  std::optional<StackEnd> find_caller_in_go(const UnwindRow& row) {
+    Step step = step_by_row(row, registers_, window_);
+    frame_.cfa = step.cfa;
+    if (row.go.is_top) return StackEnd::OUTERMOST;
+    if (go_switch_) {
+      switch (go_switch_->follow(row.go, frame_.is_exact, registers_, step)) {
+        case GoSwitch::Way::STAY:
+          break;
+        case GoSwitch::Way::CROSS:
+          // Not upwards, and not one of the leaps that a forged stack may repeat: each crossing uses up a
+          // level of calls.
+          caller_found_by_ = FoundBy::GO_PCLNTAB;
+          caller_ = step.caller;
+          return ++crossings_ > LEAP_LIMIT ? std::optional(StackEnd::NO_PROGRESS) : std::nullopt;
+        case GoSwitch::Way::END:
+          return StackEnd::OUTERMOST;
+      }
+    }
+    if (step.result == StepResult::NO_CALLER) return StackEnd::OUTERMOST;
+    if (step.result != StepResult::OK) return StackEnd::UNREADABLE_STACK;
+    is_trap_ = row.go.special == GoRow::Special::TRAP;
+    return accept(FoundBy::GO_PCLNTAB, step.cfa, step.caller);
+  }
+
   std::optional<StackEnd> guess() {
     const GuessTools tools{tools_.snapshot, tools_.functions, tools_.rows, window_, words_left_};
     const Guess guessed = guess_caller(tools, registers_, frame_.is_exact, unproven_ < UNPROVEN_LIMIT);
@@ -98,6 +130,9 @@ class Walk {
   FrameRegisters caller_;
   std::size_t expression_frames_ = 0;
   std::size_t words_left_ = SCANNED_WORD_LIMIT;
+  std::optional<GoSwitch> go_switch_;
+  bool is_trap_ = false;  // the caller was interrupted, though there is no signal frame
+  unsigned crossings_ = 0;
   unsigned leaps_ = 0;
   unsigned unproven_ = 0;
 };

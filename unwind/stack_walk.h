@@ -5,6 +5,7 @@
 #include "coredump/snapshot.h"
 #include "unwind/frame_registers.h"
 #include "unwind/function_starts.h"
+#include "unwind/go_threads.h"
 #include "unwind/row_cache.h"
 #include "unwind/stack.h"
 
@@ -18,6 +19,7 @@ struct WalkTools {
   const Snapshot& snapshot;
   const FunctionStarts& functions;
   LocalRows& rows;  // of the calling thread
+  const GoThreads* go = nullptr;
 };
 
 // At most `limit` frames. `registers_of_frames` receives the registers of each frame, where it is not null.

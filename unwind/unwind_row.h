@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coredump/registers.h"
+#include "unwind/go_row.h"
 
 #include <array>
 #include <cstdint>
@@ -33,6 +34,7 @@ struct UnwindRow {
     NONE,  // no rule is known for this pc
     CFI,
     SIGNAL_TRAMPOLINE,  // the kernel's rt_sigframe lies at the stack pointer
+    GO,                 // by Go's own tables; `go` tells more
   };
   static constexpr std::uint8_t CFA_BY_EXPRESSION = 0xff;
 
@@ -46,6 +48,7 @@ struct UnwindRow {
   // registers that the callee keeps have the same value, rsp is the CFA, all others are unknown.
   std::array<RegisterRule, Registers::COUNT> rules{};
   std::vector<std::vector<Dwarf_Op>> expressions;
+  GoRow go;
 };
 
 }  // namespace standstill

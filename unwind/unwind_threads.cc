@@ -5,7 +5,9 @@
 namespace standstill {
 
 Unwinder::Unwinder(const Snapshot& snapshot, const Symbolizer& symbolizer)
-    : Unwinder(snapshot, [&symbolizer](ModuleIndex module) { return symbolizer.debug_image(module); }) {}
+    : Unwinder(
+          snapshot, [&symbolizer](ModuleIndex module) { return symbolizer.debug_image(module); },
+          symbolizer.go()) {}
 
 UnwoundThreads unwind_threads(const Snapshot& snapshot, const Symbolizer& symbolizer,
                               const UnwindOptions& options) {

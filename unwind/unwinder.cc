@@ -1,5 +1,6 @@
 #include "unwind/unwinder.h"
 
+#include "runtimes/go/go_process.h"
 #include "unwind/row_cache.h"
 #include "unwind/stack_walk.h"
 
@@ -29,22 +30,28 @@ std::size_t limit_of(const UnwindOptions& options) {
 }  // namespace
 
 struct Unwinder::State {
-  State(const Snapshot& s, const FindDebugImage& find) : snapshot(s), rows(s, find), functions(s) {}
+  State(const Snapshot& s, const FindDebugImage& find, const GoProcess* process)
+      : snapshot(s), rows(s, find, process == nullptr ? nullptr : process->runtime.get()), functions(s) {
+    if (process != nullptr && process->scheduler) go.emplace(*process->scheduler);
+  }
 
   const Snapshot& snapshot;
   RowCache rows;
   FunctionStarts functions;
+  std::optional<GoThreads> go;
+
+  WalkTools tools(LocalRows& local) const { return {snapshot, functions, local, go ? &*go : nullptr}; }
 };
 
-Unwinder::Unwinder(const Snapshot& snapshot, FindDebugImage find_debug_image)
-    : state_(std::make_unique<State>(snapshot, find_debug_image)) {}
+Unwinder::Unwinder(const Snapshot& snapshot, FindDebugImage find_debug_image, const GoProcess* go)
+    : state_(std::make_unique<State>(snapshot, find_debug_image, go)) {}
 
 Unwinder::~Unwinder() = default;
 
 Stack Unwinder::unwind(const Registers& registers, const UnwindOptions& options) const {
   Stack stack;
   LocalRows rows(state_->rows);
-  walk_stack({state_->snapshot, state_->functions, rows}, registers, limit_of(options), stack, nullptr);
+  walk_stack(state_->tools(rows), registers, limit_of(options), stack, nullptr);
   return stack;
 }
 
@@ -52,8 +59,7 @@ StackWithRegisters Unwinder::unwind_with_registers(const Registers& registers,
                                                    const UnwindOptions& options) const {
   StackWithRegisters result;
   LocalRows rows(state_->rows);
-  walk_stack({state_->snapshot, state_->functions, rows}, registers, limit_of(options), result.stack,
-             &result.registers);
+  walk_stack(state_->tools(rows), registers, limit_of(options), result.stack, &result.registers);
   return result;
 }
 
@@ -75,8 +81,8 @@ UnwoundThreads Unwinder::unwind_threads(const UnwindOptions& options) const {
         limit = FRAME_LIMIT_PAST_TOTAL;
         cut.fetch_add(1, std::memory_order_relaxed);
       }
-      const std::size_t cost = walk_stack({state_->snapshot, state_->functions, worker.rows},
-                                          threads[i].registers, limit, worker.stack, nullptr);
+      const std::size_t cost =
+          walk_stack(state_->tools(worker.rows), threads[i].registers, limit, worker.stack, nullptr);
       result.stacks[i] = worker.stack;
       total.fetch_add(cost, std::memory_order_relaxed);
     }

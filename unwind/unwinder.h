@@ -15,6 +15,7 @@
 
 namespace standstill {
 
+struct GoProcess;
 class Symbolizer;
 
 struct UnwindOptions {
@@ -40,9 +41,10 @@ class Unwinder {
   // The separate debug file of a module, or null; asked only where nothing else describes a pc.
   using FindDebugImage = std::function<std::shared_ptr<const ElfImage>(ModuleIndex)>;
 
-  // Borrows the snapshot, and what `find_debug_image` refers to.
-  Unwinder(const Snapshot& snapshot, FindDebugImage find_debug_image);
-  // `symbolizer` knows the separate debug files; borrowed, too.
+  // Borrows the snapshot, and what `find_debug_image` refers to. `go` may be null: the process has no Go
+  // runtime.
+  Unwinder(const Snapshot& snapshot, FindDebugImage find_debug_image, const GoProcess* go = nullptr);
+  // `symbolizer` knows the separate debug files and the Go runtime; borrowed, too.
   Unwinder(const Snapshot& snapshot, const Symbolizer& symbolizer);
   ~Unwinder();
   Unwinder(const Unwinder&) = delete;

@@ -1,0 +1,64 @@
+#include "runtimes/go/semaphores.h"
+
+#include <optional>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace standstill {
+
+namespace {
+
+constexpr std::uint64_t ROOTS = 251, ROOT_SIZE = 64, TREAP = 8;
+
+using Waiters = std::unordered_map<Address, Address>;
+
+// The waiters of the table at `table`; nothing where it holds something else than trees of waiting
+// goroutines.
+std::optional<Waiters> read_table(const GoRuntime& runtime, Address table, std::size_t most) {
+  const MemoryView& memory = runtime.memory();
+  const SudogLayout& layout = runtime.layout().sudog;
+  Waiters waiters;
+  std::unordered_set<Address> seen;
+  std::vector<Address> nodes;
+  for (std::uint64_t i = 0; i < ROOTS; ++i) {
+    const auto root = memory.read_address(table + i * ROOT_SIZE + TREAP);
+    if (!root) return std::nullopt;
+    if (*root) nodes.push_back(*root);
+  }
+  while (!nodes.empty()) {
+    const Address node = nodes.back();
+    nodes.pop_back();
+    if (!seen.insert(node).second || seen.size() > most) return std::nullopt;
+    const auto semaphore = memory.read_address(node + SudogLayout::ELEM);
+    const auto left = memory.read_address(node + SudogLayout::PREV),
+               right = memory.read_address(node + SudogLayout::NEXT);
+    if (!semaphore || !*semaphore || !left || !right) return std::nullopt;
+    if (*left) nodes.push_back(*left);
+    if (*right) nodes.push_back(*right);
+    for (Address at = node; at;) {
+      const auto g = memory.read_address(at + SudogLayout::G);
+      if (!g || !read_goroutine(runtime, *g)) return std::nullopt;
+      waiters.emplace(*g, *semaphore);
+      const auto next = memory.read_address(at + layout.waitlink);
+      if (!next || (*next && !seen.insert(*next).second)) return std::nullopt;
+      at = *next;
+    }
+  }
+  return waiters;
+}
+
+}  // namespace
+
+std::unordered_map<Address, Address> read_semaphore_waiters(const GoScheduler& scheduler) {
+  const GoRuntime& runtime = scheduler.runtime();
+  Waiters best;
+  for (const Address variable :
+       runtime.references({"runtime.semacquire1", "runtime.semrelease1", "runtime.(*semTable).rootFor"})) {
+    auto waiters = read_table(runtime, variable, scheduler.size() * 2 + 1);
+    if (waiters && waiters->size() > best.size()) best = std::move(*waiters);
+  }
+  return best;
+}
+
+}  // namespace standstill

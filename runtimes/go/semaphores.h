@@ -1,0 +1,20 @@
+// Who waits on which semaphore. Go's Mutex, RWMutex and WaitGroup park their waiters in one table of the
+// runtime, runtime.semtable: 251 roots, each a tree of addresses, each address with a chain of waiters.
+//
+//     // Go 1.18 src/runtime/sema.go, semTable: 251 entries of 64 bytes (a cache line), each a semaRoot
+//     //   +0 lock  +8 treap *sudog  +16 nwait
+//     // a node: sudog.elem is the address waited for, prev and next its children, waitlink the other waiters
+#pragma once
+
+#include "runtimes/go/goroutines.h"
+
+#include <unordered_map>
+
+namespace standstill {
+
+// From a goroutine (the address of its struct g) to the address of the semaphore that it waits on; empty
+// where the table is not found or nobody waits. Only entries that lead to goroutines count, and each is
+// visited once.
+std::unordered_map<Address, Address> read_semaphore_waiters(const GoScheduler& scheduler);
+
+}  // namespace standstill
