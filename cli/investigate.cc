@@ -1,6 +1,8 @@
 #include "cli/investigate.h"
 
 #include "cli/dump_findings.h"
+#include "cli/go_findings.h"
+#include "cli/go_records.h"
 #include "cli/heap_records.h"
 #include "cli/investigate_together.h"
 #include "cli/progress.h"
@@ -8,20 +10,26 @@
 #include "cli/runtime_profile_records.h"
 #include "cli/target.h"
 #include "cli/wait_records.h"
+#include "runtimes/go/go_process.h"
 #include "symbolize/symbolizer.h"
+#include "unwind/goroutine_stacks.h"
 #include "unwind/stack_group.h"
 #include "unwind/unwinder.h"
+#include "waits/goroutine_locks.h"
 #include "waits/verdict.h"
 
 #include <iterator>
+#include <optional>
 #include <utility>
 
 namespace standstill {
 
 namespace {
 
-SymbolizerOptions symbolizer_options(const Snapshot& snapshot, const Options& options, Progress& progress) {
+SymbolizerOptions symbolizer_options(const Snapshot& snapshot, const Options& options, Progress& progress,
+                                     const GoProcess& go) {
   SymbolizerOptions symbols;
+  symbols.go = &go;
   symbols.debug_dirs = options.debug_dirs;
   symbols.sysroot = options.sysroot.empty() ? snapshot.file_system_root : options.sysroot;
   symbols.debuginfod = options.debuginfod == "on"    ? Debuginfod::ON
@@ -40,8 +48,6 @@ void append(std::vector<Note>& notes, std::vector<Note> more) {
 
 Result<Findings> investigate(const Options& options) {
   if (!options.from.empty()) return findings_of_dump(options);
-  if (options.tasks == "goroutines")
-    return failure("this version reads no goroutines yet", "see the threads with: --tasks threads");
   if (!options.more_targets.empty()) return investigate_together(options);
   Progress progress(options.quiet);
   const Result<Snapshot> snapshot = take_picture(options, progress);
@@ -51,10 +57,20 @@ Result<Findings> investigate(const Options& options) {
 
 Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progress& progress,
                          WaitTable* waits_for_caller) {
+  // What a language runtime in the process knows of its own tasks and code.
+  std::vector<Note> go_notes;
+  const GoProcess go = find_go_process(snapshot, go_notes);
+  if (options.tasks == "goroutines" && !go.scheduler)
+    return failure(go_notes.empty() ? "the process has no Go runtime" : go_notes.front().text,
+                   "see the threads with: --tasks threads");
+
   // Stacks by raw addresses, equal ones counted once.
-  Symbolizer symbolizer(snapshot, symbolizer_options(snapshot, options, progress));
+  Symbolizer symbolizer(snapshot, symbolizer_options(snapshot, options, progress, go));
   UnwoundThreads threads = unwind_threads(snapshot, symbolizer, {.max_frames = options.max_frames});
   const std::vector<StackGroup> groups = group_stacks(threads.stacks);
+  std::optional<GoroutineStacks> goroutines;
+  if (options.tasks != "threads" && go.scheduler)
+    goroutines = unwind_goroutines(*go.scheduler, threads.stacks, options.max_frames);
 
   // Names, once for each distinct address; from here on no stack is added.
   NamedAddresses names;
@@ -67,21 +83,40 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
   Verdict verdict;
   if (options.wants_verdict) verdict = judge_waits(snapshot, threads.stacks, groups, symbolizer, waits);
 
+  GoroutineWaits goroutine_waits;
+  std::vector<GoroutineHolder> lock_holders;
+  if (goroutines) {
+    goroutine_waits = explain_goroutine_waits(*go.scheduler, *goroutines);
+    lock_holders = find_goroutine_holders(*go.scheduler, *goroutines, goroutine_waits);
+  }
+
   // What was found, in plain values.
   Findings findings;
   findings.target = to_target_record(snapshot);
   findings.tasks = to_task_records(snapshot, threads.stacks);
+  if (go) findings.target.runtimes.push_back({"Go", go.runtime->version().text});
+  if (goroutines)
+    add_go_records(findings, *go.scheduler, *goroutines, goroutine_waits, symbolizer,
+                   {.with_arguments = options.debug == 2, .elides_frames = options.max_frames == 0});
   for (const StackGroup& group : groups) {
     for (const std::uint32_t member : group.members)
       findings.tasks.at(member).group = static_cast<std::uint32_t>(findings.groups.size());
     findings.groups.push_back(to_group_record(group, names, snapshot));
+    findings.groups.back().is_hidden = goroutines && options.tasks != "all";
   }
   add_wait_records(findings, symbolizer, waits, verdict);
+  if (goroutines) {
+    add_goroutine_wait_records(findings, symbolizer, goroutine_waits);
+    add_goroutine_findings(findings, goroutine_waits, lock_holders,
+                           find_goroutine_cycles(goroutine_waits, lock_holders));
+  }
   findings.modules = to_module_records(snapshot, symbolizer, names, options.inspect_all_modules);
   add_heap_records(findings, snapshot, symbolizer, options.heap_detail);
   add_runtime_profile(findings, snapshot, options.runtime_profile);
   append(findings.notes, snapshot.notes);
+  append(findings.notes, std::move(go_notes));
   append(findings.notes, std::move(threads.notes));
+  if (goroutines) append(findings.notes, std::move(goroutines->notes));
   append(findings.notes, symbolizer.notes());
   if (const LazyMemory* lazy = snapshot.memory.lazy()) append(findings.notes, lazy->notes());
   if (waits_for_caller != nullptr) *waits_for_caller = std::move(waits);

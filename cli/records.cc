@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <iterator>
 #include <optional>
 
 #include <fmt/chrono.h>
@@ -64,43 +65,6 @@ std::string_view status_word(SymbolStatus status) {
       return "NO_DEBUG_INFO";
   }
   return "";
-}
-
-// One frame, with a record for each function that was inlined into it before its own.
-void append_frame_records(std::vector<FrameRecord>& records, const Frame& frame, const Location& location,
-                          const Snapshot& snapshot) {
-  FrameRecord common;
-  common.pc = frame.pc;
-  common.is_exact = frame.is_exact || frame.is_signal_frame;
-  common.found_by = to_string(frame.found_by);
-  if (location.function_start && location.function_start <= frame.pc)
-    common.offset = frame.pc - location.function_start;
-  if (location.module) {
-    const Module& module = snapshot.modules.at(*location.module);
-    common.module = module.path;
-    common.module_offset = module.to_vaddr(frame.pc);
-    common.build_id = module.build_id.hex();
-  }
-  if (frame.is_signal_frame) {
-    // The kernel's trampoline; its symbol, where it has one, says less.
-    common.function = "<signal handler called>";
-    records.push_back(std::move(common));
-    return;
-  }
-  if (location.chain.empty()) {
-    common.missing = reason(location.missing);
-    records.push_back(std::move(common));
-    return;
-  }
-  for (const CodeLocation& code : location.chain) {
-    FrameRecord record = common;
-    record.function = code.function;
-    record.file = code.file;
-    record.line = code.line;
-    record.inlined = code.inlined;
-    if (record.function.empty()) record.missing = "the debug info has no name for it";
-    records.push_back(std::move(record));
-  }
 }
 
 // Each module's first executable mapping: what pprof lists as its range and file offset.
@@ -218,12 +182,51 @@ const Location& NamedAddresses::at(Address address) const {
   return locations.at(static_cast<std::size_t>(found - addresses.begin()));
 }
 
+std::vector<FrameRecord> to_frame_records(const Frame& frame, const Location& location,
+                                          const Snapshot& snapshot) {
+  std::vector<FrameRecord> records;
+  FrameRecord common;
+  common.pc = frame.pc;
+  common.is_exact = frame.is_exact || frame.is_signal_frame;
+  common.found_by = to_string(frame.found_by);
+  if (location.function_start && location.function_start <= frame.pc)
+    common.offset = frame.pc - location.function_start;
+  if (location.module) {
+    const Module& module = snapshot.modules.at(*location.module);
+    common.module = module.path;
+    common.module_offset = module.to_vaddr(frame.pc);
+    common.build_id = module.build_id.hex();
+  }
+  if (frame.is_signal_frame) {
+    // The kernel's trampoline; its symbol, where it has one, says less.
+    common.function = "<signal handler called>";
+    records.push_back(std::move(common));
+    return records;
+  }
+  if (location.chain.empty()) {
+    common.missing = reason(location.missing);
+    records.push_back(std::move(common));
+    return records;
+  }
+  for (const CodeLocation& code : location.chain) {
+    FrameRecord record = common;
+    record.function = code.function;
+    record.file = code.file;
+    record.line = code.line;
+    record.inlined = code.inlined;
+    if (record.function.empty()) record.missing = "the debug info has no name for it";
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
 GroupRecord to_group_record(const StackGroup& group, const NamedAddresses& names, const Snapshot& snapshot) {
   GroupRecord record;
   record.tasks = group.members;
   record.frames.reserve(group.frames.size());
   for (const Frame& frame : group.frames)
-    append_frame_records(record.frames, frame, names.at(frame.lookup_address()), snapshot);
+    std::ranges::move(to_frame_records(frame, names.at(frame.lookup_address()), snapshot),
+                      std::back_inserter(record.frames));
   if (group.end != StackEnd::OUTERMOST) record.broken_end = describe(group.end);
   return record;
 }
@@ -232,8 +235,7 @@ std::vector<FrameRecord> to_frame_records(Address return_address, const Location
                                           const Snapshot& snapshot) {
   Frame frame;
   frame.pc = return_address;
-  std::vector<FrameRecord> records;
-  append_frame_records(records, frame, location, snapshot);
+  std::vector<FrameRecord> records = to_frame_records(frame, location, snapshot);
   for (FrameRecord& record : records) record.found_by.clear();  // nobody unwound it
   return records;
 }

@@ -31,6 +31,10 @@ struct NamedAddresses {
   const Location& at(Address address) const;  // one of `addresses`
 };
 
+// One frame, with a record for each function that was inlined into it before its own.
+std::vector<FrameRecord> to_frame_records(const Frame& frame, const Location& location,
+                                          const Snapshot& snapshot);
+
 GroupRecord to_group_record(const StackGroup& group, const NamedAddresses& names, const Snapshot& snapshot);
 
 // What stands at a return address that the target itself wrote down (an allocator, a profiler): its frame,

@@ -4,9 +4,12 @@
 #include "reports/phrases.h"
 #include "reports/printable.h"
 #include "reports/standpoint.h"
+#include "reports/tasks.h"
 
 #include <algorithm>
+#include <deque>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -22,6 +25,7 @@ class FindingsText {
   FindingsText(const Findings& findings, const RenderOptions& options)
       : findings_(findings), options_(options) {
     for (const TaskRecord& task : findings.tasks) tasks_.emplace(task.id, &task);
+    add_goroutines();
     for (const ResourceRecord& resource : findings.resources) resources_.emplace(resource.id, &resource);
   }
 
@@ -52,6 +56,19 @@ class FindingsText {
   }
 
  private:
+  // Of a million goroutines only those are made that a finding names.
+  void add_goroutines() {
+    std::unordered_set<std::string> named;
+    for (const FindingRecord& finding : findings_.findings)
+      named.insert(finding.tasks.begin(), finding.tasks.end());
+    for (std::uint32_t i = 0; i < findings_.goroutines.size() && !named.empty(); ++i) {
+      const auto index = static_cast<std::uint32_t>(findings_.tasks.size()) + i;
+      if (named.erase(task_id(findings_, index)) == 0) continue;
+      goroutines_.push_back(task_at(findings_, index));
+      tasks_.emplace(goroutines_.back().id, &goroutines_.back());
+    }
+  }
+
   // A cycle, a lock taken twice, a few waiters of a lock that nobody releases, or what one task keeps from
   // others.
   static bool is_laid_out(const FindingRecord& finding) {
@@ -196,6 +213,7 @@ class FindingsText {
 
   const Findings& findings_;
   const RenderOptions& options_;
+  std::deque<TaskRecord> goroutines_;
   std::unordered_map<std::string, const TaskRecord*> tasks_;
   std::unordered_map<std::string, const ResourceRecord*> resources_;
 };

@@ -55,6 +55,12 @@ struct TargetRecord {
   std::uint64_t file_bytes = 0;
 };
 
+// One piece of what stands between a Go function's parentheses in a traceback.
+struct ArgumentPiece {
+  enum class Kind : std::uint8_t { VALUE, STALE_VALUE, OPEN, CLOSE, MORE, OUT_OF_REACH };
+  Kind kind = Kind::VALUE;
+};
+
 struct FrameRecord {
   Address pc;
   std::string function;      // "" where unknown: see `missing`
@@ -68,6 +74,14 @@ struct FrameRecord {
   std::string build_id;
   std::string found_by;  // REGISTERS | CFI | FRAME_POINTER | GO_PCLNTAB | SCAN
   std::string missing;   // one line: why there is no name
+
+  // Of goroutines' stacks, as Go's own dumps treat the frame.
+  bool is_foreign = false;       // C code or the way there: they do not show it
+  bool skips_profile = false;    // a wrapper that the compiler made: not counted in profiles
+  bool skips_traceback = false;  // a function of the runtime, or a wrapper
+  Address
+      counted_pc;  // the return address that profiles count, of an inlined frame its own; 0: of no goroutine
+  std::vector<ArgumentPiece> arguments;  // where they were asked for; values are kept for each goroutine
 };
 
 struct WaitRecord {
@@ -84,6 +98,7 @@ struct CreatedBy {
   std::string function;
   std::string file;
   std::uint32_t line = 0;
+  std::uint64_t offset = 0;  // of the return address in the function
   std::string task;
 };
 
@@ -117,9 +132,47 @@ struct GroupRecord {
   std::vector<std::uint32_t>
       tasks;  // indices into Findings::tasks, ascending; their number is the group's count
   std::vector<FrameRecord> frames;  // innermost first, inlined frames unfolded
+  bool is_hidden = false;           // of tasks that were not asked for; behind all others
   std::string broken_end;  // one line: why the stack ends before its outermost frame; "" where it does not
   std::optional<double> wait_min_seconds;
   std::optional<double> wait_max_seconds;
+};
+
+// A goroutine, in few bytes: there may be a million. What many share stands once, in the tables of GoRecord.
+struct GoroutineRecord {
+  static constexpr std::uint32_t NONE = UINT32_MAX;
+
+  std::uint64_t number = 0;
+  std::uint64_t parent = 0;       // the number of the goroutine that started it; 0: not known
+  std::uint64_t arguments = 0;    // offset in GoRecord::arguments
+  std::int64_t waited_ns = -1;    // at least; -1: not known
+  std::uint32_t group = 0;        // index into Findings::groups
+  std::uint32_t state = 0;        // index into GoRecord::states
+  std::uint32_t creator = NONE;   // index into GoRecord::creators
+  std::uint32_t labels = NONE;    // index into GoRecord::label_sets
+  std::uint32_t resource = NONE;  // index into Findings::resources
+  std::uint32_t thread = NONE;    // index into Findings::tasks
+  bool is_locked_to_thread = false;
+  bool is_blocked = false;  // waits for what a task holds, or for something nobody will give
+};
+
+// What goroutines share, and what is to be known of their Go.
+struct GoRecord {
+  struct State {
+    std::string text;             // "chan receive", "syscall": the runtime's own words
+    std::string mark;             // " (scan)", " (leaked)": stands behind them
+    std::string kind;             // of the wait; "" where unknown
+    bool counts_minutes = false;  // the runtime tells since when, at this status
+  };
+  int minor_version = 0;
+  std::vector<State> states;
+  std::vector<CreatedBy> creators;
+  std::vector<std::map<std::string, std::string>> label_sets;
+  // Of each goroutine, in the order of its group's frames, each VALUE of each frame that a traceback shows,
+  // as ULEB128. Empty where they were not asked for.
+  std::vector<std::uint8_t> arguments;
+  bool has_arguments = false;
+  bool elides_frames = true;  // deep stacks are shortened as the runtime does it
 };
 
 struct HolderRecord {
@@ -168,7 +221,11 @@ struct Findings {
   TargetRecord target;
   std::string headline;  // the verdict in one sentence
   std::vector<FindingRecord> findings;
-  std::vector<TaskRecord> tasks;
+  std::vector<TaskRecord> tasks;  // threads
+  // Goroutines are tasks, too: index tasks.size() and up, wherever a list of tasks is indices
+  // (reports/tasks.h).
+  std::vector<GoroutineRecord> goroutines;
+  GoRecord go;
   std::vector<GroupRecord> groups;  // largest first
   std::vector<ResourceRecord> resources;
   std::vector<ModuleRecord> modules;

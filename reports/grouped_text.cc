@@ -3,6 +3,8 @@
 #include "reports/phrases.h"
 #include "reports/printable.h"
 #include "reports/tab_columns.h"
+#include "reports/tasks.h"
+#include "reports/wait_line.h"
 
 #include <algorithm>
 #include <cmath>
@@ -62,30 +64,6 @@ std::string key_of_labels(const std::map<std::string, std::string>& labels) {
   return key += '}';
 }
 
-// 182.5 s as Go prints durations, in whole seconds: "3m2s".
-std::string duration(double seconds) {
-  if (!(seconds >= 0) || seconds > 1e12) return "?";
-  const auto whole = static_cast<std::uint64_t>(std::floor(seconds));
-  if (whole >= 3600) return fmt::format("{}h{}m{}s", whole / 3600, whole / 60 % 60, whole % 60);
-  if (whole >= 60) return fmt::format("{}m{}s", whole / 60, whole % 60);
-  return fmt::format("{}s", whole);
-}
-
-std::string words(std::string_view kind) {
-  std::string text(kind);
-  std::ranges::transform(text, text.begin(),
-                         [](char c) { return c == '_' ? ' ' : static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
-// "0x7f12cc6a412b"; of what has no address its id: "fd 12".
-std::string name_of(const ResourceRecord& resource) {
-  if (resource.address) return to_string(resource.address);
-  std::string name = printable(resource.id, 256);
-  if (const std::size_t colon = name.find(':'); colon != std::string::npos) name[colon] = ' ';
-  return name;
-}
-
 // "# wait: mutex 0xc00001c0b8, 9 waiting, min 3m2s, max 12m40s", where what the tasks wait for is known. It
 // names the resource only where all of them wait for the same.
 std::string wait_line(const Sample& sample, const std::map<std::string, const ResourceRecord*>& resources) {
@@ -105,9 +83,10 @@ std::string wait_line(const Sample& sample, const std::map<std::string, const Re
   }
   const auto resource = resources.find(first->wait->resource);
   const bool names_it = same_resource && resource != resources.end();
-  std::string line = fmt::format("# wait: {}{}{}, {} waiting", words(first->wait->kind), names_it ? " " : "",
-                                 names_it ? name_of(*resource->second) : "", waiting);
-  if (least) line += fmt::format(", min {}, max {}", duration(*least), duration(*most));
+  std::string line =
+      fmt::format("# wait: {}{}{}, {} waiting", words_of_kind(first->wait->kind), names_it ? " " : "",
+                  names_it ? short_resource_name(*resource->second) : "", waiting);
+  if (least) line += fmt::format(", min {}, max {}", go_duration(*least), go_duration(*most));
   return line += '\n';
 }
 
@@ -137,6 +116,7 @@ std::string to_grouped_text(const Findings& findings, std::string_view profile) 
   std::map<std::string, Sample> samples;
   std::size_t total = 0;
   for (const GroupRecord& group : findings.groups) {
+    if (group.is_hidden || group.tasks.empty() || is_goroutine(findings, group.tasks.front())) continue;
     Sample of_group;
     of_group.frames = &group.frames;
     const std::string stack = key_of_stack(of_group);

@@ -2,6 +2,7 @@
 
 #include "reports/phrases.h"
 #include "reports/standpoint.h"
+#include "reports/tasks.h"
 
 #include <algorithm>
 
@@ -11,19 +12,27 @@ namespace standstill {
 
 namespace {
 
-std::string noun_of(const Findings& findings) {
-  const auto is = [](const char* kind) {
-    return [kind](const TaskRecord& task) { return task.kind == kind; };
-  };
-  if (std::ranges::all_of(findings.tasks, is("THREAD"))) return "thread";
-  return std::ranges::all_of(findings.tasks, is("GOROUTINE")) ? "goroutine" : "task";
+// Of the tasks whose stacks are shown.
+struct Shown {
+  std::size_t threads = 0;
+  std::size_t goroutines = 0;
+};
+
+Shown count_shown(const Findings& findings) {
+  Shown shown;
+  for (const GroupRecord& group : findings.groups) {
+    if (group.is_hidden || group.tasks.empty()) continue;
+    (is_goroutine(findings, group.tasks.front()) ? shown.goroutines : shown.threads) += group.tasks.size();
+  }
+  return shown;
 }
 
 }  // namespace
 
 std::string headline_of_stacks(const Findings& findings) {
-  const std::string noun = noun_of(findings);
-  const std::size_t total = findings.tasks.size();
+  const Shown shown = count_shown(findings);
+  const std::string noun = shown.goroutines == 0 ? "thread" : shown.threads == 0 ? "goroutine" : "task";
+  const std::size_t total = shown.threads + shown.goroutines;
   if (total == 0) return "There is no thread to be seen.";
   const std::vector<Place> places = places_of(findings);
   if (places.empty()) return fmt::format("No stack could be read of {}.", counted(total, noun));

@@ -5,12 +5,14 @@
 #include "reports/report.pb.h"
 #include "reports/report_message.h"
 #include "reports/target_text.h"
+#include "reports/tasks.h"
 #include "reports/version.h"
 
 #include <algorithm>
 #include <cassert>
 #include <limits>
 #include <memory>
+#include <set>
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
@@ -142,7 +144,7 @@ void fill(report::Task& out, const TaskRecord& task) {
 
 void fill(report::Group& out, const GroupRecord& group, const Findings& findings) {
   out.set_count(static_cast<std::uint32_t>(group.tasks.size()));
-  for (const std::uint32_t index : group.tasks) out.add_tasks(valid_utf8(findings.tasks.at(index).id));
+  for (const std::uint32_t index : group.tasks) out.add_tasks(task_id(findings, index));
   for (const FrameRecord& frame : group.frames) fill(*out.add_frames(), frame);
   if (group.wait_min_seconds) out.set_wait_min_seconds(*group.wait_min_seconds);
   if (group.wait_max_seconds) out.set_wait_max_seconds(*group.wait_max_seconds);
@@ -262,6 +264,23 @@ void fill(report::Heap& out, const HeapRecord& heap) {
   for (const Note& note : heap.notes) fill(*out.add_notes(), note);
 }
 
+// Those that were asked for, and those that something found names.
+void add_tasks(report::Report& out, const Findings& findings) {
+  std::set<std::string, std::less<>> named;
+  for (const FindingRecord& finding : findings.findings)
+    named.insert(finding.tasks.begin(), finding.tasks.end());
+  for (const ResourceRecord& resource : findings.resources) {
+    named.insert(resource.waiters.begin(), resource.waiters.end());
+    for (const HolderRecord& holder : resource.holders) named.insert(holder.task);
+  }
+  for (const TaskRecord& task : findings.tasks) {
+    const bool is_shown = task.group < findings.groups.size() && !findings.groups[task.group].is_hidden;
+    if (is_shown || named.contains(task.id)) fill(*out.add_tasks(), task);
+  }
+  for (std::uint32_t i = 0; i < findings.goroutines.size(); ++i)
+    fill(*out.add_tasks(), task_at(findings, static_cast<std::uint32_t>(findings.tasks.size()) + i));
+}
+
 report::Report to_message(const Findings& findings, const JsonParts& parts) {
   report::Report out;
   out.set_schema_version(1);
@@ -275,8 +294,9 @@ report::Report to_message(const Findings& findings, const JsonParts& parts) {
     for (const ResourceRecord& resource : findings.resources) fill(*out.add_resources(), resource);
   }
   if (parts.stacks) {
-    for (const TaskRecord& task : findings.tasks) fill(*out.add_tasks(), task);
-    for (const GroupRecord& group : findings.groups) fill(*out.add_groups(), group, findings);
+    add_tasks(out, findings);
+    for (const GroupRecord& group : findings.groups)
+      if (!group.is_hidden) fill(*out.add_groups(), group, findings);
   }
   if (parts.modules)
     for (const ModuleRecord& module : findings.modules) fill(*out.add_modules(), module);

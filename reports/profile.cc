@@ -2,6 +2,7 @@
 
 #include "reports/gzip.h"
 #include "reports/profile_builder.h"
+#include "reports/tasks.h"
 
 #include <cstdlib>
 #include <map>
@@ -72,6 +73,8 @@ void add_samples(ProfileBuilder& builder, const Findings& findings, const Profil
   // Groups that differ only in how frames were found are one stack here.
   std::map<std::vector<std::uint64_t>, pprof::Sample*> samples;
   for (const GroupRecord& group : findings.groups) {
+    // Goroutines have profiles of their own.
+    if (group.tasks.empty() || is_goroutine(findings, group.tasks.front())) continue;
     const std::vector<std::uint64_t> ids = builder.locations(group.frames);
     const auto add_sample = [&] {
       pprof::Sample& sample = *builder.profile().add_sample();

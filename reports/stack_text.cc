@@ -5,6 +5,7 @@
 #include "reports/phrases.h"
 #include "reports/printable.h"
 #include "reports/standpoint.h"
+#include "reports/tasks.h"
 
 #include <algorithm>
 #include <map>
@@ -19,7 +20,7 @@ namespace {
 constexpr std::size_t MOST_RANGES = 12;  // of ids, before "and 790 more"
 
 std::string noun_of(const Findings& findings, const GroupRecord& group) {
-  const auto is = [&](std::uint32_t index) { return findings.tasks.at(index).kind == "THREAD"; };
+  const auto is = [&](std::uint32_t index) { return !is_goroutine(findings, index); };
   return std::ranges::all_of(group.tasks, is) ? "thread" : "goroutine";
 }
 
@@ -79,13 +80,13 @@ std::string to_task_list(const Findings& findings, const GroupRecord& group) {
   std::vector<Named> stems;
   std::map<std::string, std::size_t> known;
   for (const std::uint32_t index : group.tasks) {
-    const TaskRecord& task = findings.tasks.at(index);
-    const std::string stem = stem_of(task.name);
+    const std::string name = is_goroutine(findings, index) ? "" : findings.tasks.at(index).name;
+    const std::string stem = stem_of(name);
     const auto [entry, is_new] = known.emplace(stem, stems.size());
-    if (is_new) stems.push_back({task.name, {}});
+    if (is_new) stems.push_back({name, {}});
     Named& named = stems[entry->second];
-    if (named.name != task.name) named.name = stem;
-    named.ids.push_back(task.number);
+    if (named.name != name) named.name = stem;
+    named.ids.push_back(task_number(findings, index));
   }
   std::string out;
   std::size_t ranges_shown = 0;
@@ -113,7 +114,7 @@ std::string to_task_list(const Findings& findings, const GroupRecord& group) {
 std::string to_stack_title(const Findings& findings, std::size_t group) {
   const GroupRecord& record = findings.groups.at(group);
   const bool is_idle = !record.tasks.empty() && std::ranges::all_of(record.tasks, [&](std::uint32_t task) {
-    return findings.tasks.at(task).is_idle;
+    return is_idle_task(findings, task);
   });
   return fmt::format("{} {}in {}{}", counted(record.tasks.size(), noun_of(findings, record)),
                      is_idle ? "idle " : "", describe_standpoint(record.frames),

@@ -164,6 +164,7 @@ std::vector<Place> places_of(const Findings& findings) {
   std::vector<Place> places;
   std::unordered_map<std::string, std::size_t> known;
   for (std::size_t i = 0; i < findings.groups.size(); ++i) {
+    if (findings.groups[i].is_hidden) continue;
     std::string text = describe_standpoint(findings.groups[i].frames);
     const auto [entry, is_new] = known.emplace(std::move(text), places.size());
     if (is_new) places.push_back({entry->first, 0, {}});

@@ -2,6 +2,8 @@
 #include "cli/command.h"
 #include "cli/option_table.h"
 #include "cli/run.h"
+#include "reports/goroutine_profile.h"
+#include "reports/goroutine_traceback.h"
 #include "reports/grouped_text.h"
 #include "reports/json.h"
 #include "reports/traceback_text.h"
@@ -34,8 +36,18 @@ int run(const Options& options) {
   return investigate_and_print(options, Contents::TEXT, [&](const Findings& findings, const RenderOptions&) {
     if (options.format == "json")
       return to_json(findings, {.verdict = false, .stacks = true, .modules = false});
-    if (options.debug == 2) return to_traceback_text(findings, {.as_goroutines = options.as_goroutines});
-    return to_grouped_text(findings, options.as_goroutines ? "goroutine" : "thread");
+    // Goroutines first; threads where they were asked for, or where there is nothing else.
+    const bool has_goroutines = findings.go.minor_version != 0;
+    const bool shows_threads = !has_goroutines || options.tasks == "all";
+    std::string text;
+    if (options.debug == 2) {
+      if (has_goroutines) text = to_goroutine_traceback(findings);
+      if (shows_threads) text += to_traceback_text(findings, {.as_goroutines = options.as_goroutines});
+      return text;
+    }
+    if (has_goroutines) text = to_goroutine_profile(findings);
+    if (shows_threads) text += to_grouped_text(findings, options.as_goroutines ? "goroutine" : "thread");
+    return text;
   });
 }
 

@@ -10,6 +10,7 @@
 #include "reports/printable.h"
 #include "reports/stack_text.h"
 #include "reports/target_text.h"
+#include "reports/tasks.h"
 
 #include <algorithm>
 #include <vector>
@@ -28,26 +29,27 @@ std::string verdict_text(const Findings& findings, const RenderOptions& options)
 
 // Blocked groups first, then what is busy, idle ones last; within these the order of the list, largest first.
 std::vector<std::size_t> order_of_groups(const Findings& findings) {
-  std::vector<std::size_t> order(findings.groups.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < findings.groups.size(); ++i)
+    if (!findings.groups[i].is_hidden) order.push_back(i);
   const auto rank = [&](std::size_t group) {
     const auto& tasks = findings.groups[group].tasks;
-    const auto is_blocked = [&](std::uint32_t task) { return findings.tasks.at(task).is_blocked; };
-    const auto is_idle = [&](std::uint32_t task) { return findings.tasks.at(task).is_idle; };
+    const auto is_blocked = [&](std::uint32_t task) { return is_blocked_task(findings, task); };
+    const auto is_idle = [&](std::uint32_t task) { return is_idle_task(findings, task); };
     if (std::ranges::any_of(tasks, is_blocked)) return 0;
     return std::ranges::all_of(tasks, is_idle) ? 2 : 1;
   };
-  std::vector<int> ranks;
-  for (const std::size_t group : order) ranks.push_back(rank(group));
+  std::vector<int> ranks(findings.groups.size());
+  for (const std::size_t group : order) ranks[group] = rank(group);
   std::ranges::stable_sort(order, {}, [&](std::size_t group) { return ranks[group]; });
   return order;
 }
 
 std::string groups_text(const Findings& findings, const RenderOptions& options) {
-  const std::size_t total = findings.groups.size();
+  const std::vector<std::size_t> order = order_of_groups(findings);
+  const std::size_t total = order.size();
   const std::size_t in_full =
       options.max_groups == 0 || total <= options.max_groups ? total : options.max_groups;
-  const std::vector<std::size_t> order = order_of_groups(findings);
   std::string out;
   for (std::size_t i = 0; i < in_full; ++i) out += to_stack_text(findings, order[i], options) + "\n";
   if (in_full == total) return out;

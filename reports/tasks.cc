@@ -1,0 +1,75 @@
+#include "reports/tasks.h"
+
+namespace standstill {
+
+namespace {
+
+const GoroutineRecord& goroutine_at(const Findings& findings, std::uint32_t task) {
+  return findings.goroutines.at(task - findings.tasks.size());
+}
+
+WaitRecord wait_of(const Findings& findings, const GoroutineRecord& goroutine, const GoRecord::State& state) {
+  WaitRecord wait;
+  wait.kind = state.kind;
+  wait.reason = state.text;
+  if (goroutine.resource < findings.resources.size()) {
+    wait.resource = findings.resources[goroutine.resource].id;
+    wait.detail = findings.resources[goroutine.resource].detail;
+  }
+  if (goroutine.waited_ns >= 0) {
+    wait.duration_seconds = static_cast<double>(goroutine.waited_ns) / 1e9;
+    wait.bound = "AT_LEAST";
+  }
+  return wait;
+}
+
+}  // namespace
+
+TaskRecord task_at(const Findings& findings, std::uint32_t task) {
+  if (!is_goroutine(findings, task)) return findings.tasks.at(task);
+  const GoroutineRecord& goroutine = goroutine_at(findings, task);
+  TaskRecord record;
+  record.id = task_id(findings, task);
+  record.kind = "GOROUTINE";
+  record.number = goroutine.number;
+  record.group = goroutine.group;
+  if (goroutine.state < findings.go.states.size()) {
+    const GoRecord::State& state = findings.go.states[goroutine.state];
+    record.state = state.text + state.mark;
+    if (!state.kind.empty()) record.wait = wait_of(findings, goroutine, state);
+  }
+  if (goroutine.labels < findings.go.label_sets.size())
+    record.labels = findings.go.label_sets[goroutine.labels];
+  if (goroutine.creator < findings.go.creators.size()) {
+    record.created_by = findings.go.creators[goroutine.creator];
+    if (goroutine.parent != 0) record.created_by->task = "goroutine:" + std::to_string(goroutine.parent);
+  }
+  if (goroutine.thread < findings.tasks.size()) record.os_thread = findings.tasks[goroutine.thread].number;
+  record.locked_to_thread = goroutine.is_locked_to_thread;
+  record.is_blocked = goroutine.is_blocked;
+  if (goroutine.group < findings.groups.size()) {
+    const std::string& broken = findings.groups[goroutine.group].broken_end;
+    record.stack_end = broken.empty() ? "outermost frame" : broken;
+  }
+  return record;
+}
+
+std::string task_id(const Findings& findings, std::uint32_t task) {
+  if (!is_goroutine(findings, task)) return findings.tasks.at(task).id;
+  return "goroutine:" + std::to_string(goroutine_at(findings, task).number);
+}
+
+std::uint64_t task_number(const Findings& findings, std::uint32_t task) {
+  return is_goroutine(findings, task) ? goroutine_at(findings, task).number : findings.tasks.at(task).number;
+}
+
+bool is_idle_task(const Findings& findings, std::uint32_t task) {
+  return !is_goroutine(findings, task) && findings.tasks.at(task).is_idle;
+}
+
+bool is_blocked_task(const Findings& findings, std::uint32_t task) {
+  return is_goroutine(findings, task) ? goroutine_at(findings, task).is_blocked
+                                      : findings.tasks.at(task).is_blocked;
+}
+
+}  // namespace standstill

@@ -1,0 +1,40 @@
+// What blocked goroutines wait for: the channel, the Mutex, RWMutex or WaitGroup, the descriptor. The
+// runtime's own words say which kind of wait it is; where they only say "semacquire", as they do for locks up
+// to Go 1.20 and for WaitGroup up to 1.23, the functions on the stack do.
+//
+//     // sync.Mutex    +0 state (bit 0: locked; waiters from bit 3 up)  +4 sema
+//     // sync.RWMutex  +0 w Mutex  +8 writerSem  +12 readerSem  +16 readerCount (negative: a writer)  +20
+//     readerWait
+//     // sync.WaitGroup  +0 state (its upper half: the counter)  +8 sema
+#pragma once
+
+#include "unwind/goroutine_stacks.h"
+#include "waits/wait_state.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace standstill {
+
+struct GoroutineResource {
+  std::string kind;    // "MUTEX", "CHANNEL_RECV", ...: of the first wait for it
+  std::string id;      // "mutex:0xc00001c0b8", "channel:0xc000012345", "fd:7"
+  std::string detail;  // "channel, 0 of 3 in its buffer, 2 receivers wait"
+  Address address;
+  std::vector<std::uint32_t> waiters;  // indices into GoroutineStacks::tasks, ascending
+};
+
+struct GoroutineWaits {
+  static constexpr std::uint32_t NONE = UINT32_MAX;
+  std::vector<std::uint32_t> resource_of;  // of each task an index into `resources`; NONE
+  std::vector<std::string_view>
+      kind_of_group;  // of each group, where its functions say more than "semacquire"; else ""
+  std::vector<GoroutineResource> resources;  // in the order in which tasks name them
+};
+
+GoroutineWaits explain_goroutine_waits(const GoScheduler& scheduler, const GoroutineStacks& stacks);
+
+}  // namespace standstill
