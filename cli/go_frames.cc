@@ -125,6 +125,8 @@ class FrameList {
       return;
     }
     common.offset = frame.pc - place->function.entry;
+    // Up to 1.20 the liveness of arguments is that at the call out of which functions were inlined.
+    const bool looks_at_call = runtime_.version().minor <= 20;
     for (const GoCall& call : place->module->lines.calls_at(place->function, frame.lookup_address())) {
       FrameRecord record = common;
       const GoLine line = place->module->lines.line_at(place->function, call.pc);
@@ -138,7 +140,8 @@ class FrameList {
       else
         decide(call, record);
       if (with_arguments_ && !call.inlined && !frame.is_foreign)
-        add_arguments(runtime_, *place, frame.lookup_address(), index, record, result_.places);
+        add_arguments(runtime_, *place, looks_at_call ? call.pc : frame.lookup_address(), index, record,
+                      result_.places);
       result_.frames.push_back(std::move(record));
     }
   }
