@@ -1,6 +1,7 @@
 #include "cli/wait_durations.h"
 
 #include "reports/phrases.h"
+#include "reports/tasks.h"
 
 #include <algorithm>
 
@@ -72,9 +73,9 @@ void add_durations(Findings& findings, const WaitTable& table) {
   }
   for (GroupRecord& group : findings.groups) {
     for (const std::uint32_t index : group.tasks) {
-      const auto& wait = findings.tasks.at(index).wait;
-      if (!wait || !wait->duration_seconds) continue;
-      const double seconds = *wait->duration_seconds;
+      const auto known = task_wait_seconds(findings, index);
+      if (!known) continue;
+      const double seconds = *known;
       group.wait_min_seconds = std::min(group.wait_min_seconds.value_or(seconds), seconds);
       group.wait_max_seconds = std::max(group.wait_max_seconds.value_or(seconds), seconds);
     }

@@ -42,6 +42,7 @@ std::string duration_of(const Findings& findings, const GroupRecord& group) {
   const std::string least = short_duration(*group.wait_min_seconds),
                     most = short_duration(*group.wait_max_seconds);
   const bool is_bound = std::ranges::any_of(group.tasks, [&](std::uint32_t task) {
+    if (is_goroutine(findings, task)) return true;
     const auto& wait = findings.tasks.at(task).wait;
     return wait && wait->bound == "AT_LEAST";
   });
@@ -55,6 +56,7 @@ std::string open_files_text(const Findings& findings, const GroupRecord& group, 
   std::vector<std::string> texts;
   std::size_t more = 0;
   for (const std::uint32_t task : group.tasks) {
+    if (is_goroutine(findings, task)) continue;
     const auto& wait = findings.tasks.at(task).wait;
     if (!wait || wait->open_files.empty() || std::ranges::find(texts, wait->open_files) != texts.end())
       continue;

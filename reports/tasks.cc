@@ -67,6 +67,15 @@ bool is_idle_task(const Findings& findings, std::uint32_t task) {
   return !is_goroutine(findings, task) && findings.tasks.at(task).is_idle;
 }
 
+std::optional<double> task_wait_seconds(const Findings& findings, std::uint32_t task) {
+  if (is_goroutine(findings, task)) {
+    const std::int64_t waited = goroutine_at(findings, task).waited_ns;
+    return waited < 0 ? std::nullopt : std::optional(static_cast<double>(waited) / 1e9);
+  }
+  const auto& wait = findings.tasks.at(task).wait;
+  return wait ? wait->duration_seconds : std::nullopt;
+}
+
 bool is_blocked_task(const Findings& findings, std::uint32_t task) {
   return is_goroutine(findings, task) ? goroutine_at(findings, task).is_blocked
                                       : findings.tasks.at(task).is_blocked;
