@@ -158,8 +158,11 @@ Result<Findings> investigate_together(const Options& options) {
     all.push_back({.snapshot = std::move(*snapshot), .waits = {}, .findings = {}});
   }
   std::vector<ProcessWaits> processes;
+  // Between processes it is threads that wait for each other; numbers of goroutines mean something in one only.
+  Options of_threads = options;
+  of_threads.tasks = "threads";
   for (Examined& one : all) {
-    Result<Findings> findings = examine(one.snapshot, options, progress, &one.waits);
+    Result<Findings> findings = examine(one.snapshot, of_threads, progress, &one.waits);
     if (!findings) return std::unexpected(std::move(findings).error());
     one.findings = std::move(*findings);
     name_resources(one.findings);
