@@ -94,7 +94,8 @@ int run(const Options& asked) {
   if (is_runtime_profile(options.profile)) options.runtime_profile = options.profile;
   return investigate_and_print(
       options, options.debug == 1 ? Contents::TEXT : Contents::BINARY,
-      [&](const Findings& findings, const RenderOptions&) { return write(findings, options); });
+      [&](const Findings& findings, const RenderOptions&) { return write(findings, options); },
+      is_heap_profile(options.profile) ? Subject::PROCESS : Subject::TASKS);
 }
 
 }  // namespace
