@@ -112,7 +112,7 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
   }
   findings.modules = to_module_records(snapshot, symbolizer, names, options.inspect_all_modules);
   add_heap_records(findings, snapshot, symbolizer, options.heap_detail);
-  add_runtime_profile(findings, snapshot, options.runtime_profile);
+  add_runtime_profile(findings, go, options.runtime_profile);
   append(findings.notes, snapshot.notes);
   append(findings.notes, std::move(go_notes));
   append(findings.notes, std::move(threads.notes));

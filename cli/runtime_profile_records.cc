@@ -72,38 +72,60 @@ RuntimeProfileRecord to_record(GoProfile&& profile, const GoRuntime& runtime, co
   return record;
 }
 
-std::optional<GoProfile> read_profile(const GoRuntime& runtime, const GoFrames& frames,
+// Goroutines by the addresses that profiles count.
+GoProfile goroutine_profile(const Findings& findings, const GoRuntime& runtime) {
+  std::vector<GoCountedStack> stacks;
+  for (const GroupRecord& group : findings.groups) {
+    if (group.is_hidden || group.tasks.empty() || group.tasks.front() < findings.tasks.size()) continue;
+    std::vector<Address> stack;
+    for (const FrameRecord& frame : group.frames)
+      if (!frame.skips_profile && stack.size() < profile_depth(runtime)) stack.push_back(frame.counted_pc);
+    std::map<std::uint32_t, std::int64_t> counts;  // by set of labels
+    for (const std::uint32_t task : group.tasks)
+      ++counts[findings.goroutines.at(task - findings.tasks.size()).labels];
+    for (const auto& [labels, count] : counts) {
+      GoCountedStack& entry = stacks.emplace_back();
+      entry.stack = stack;
+      entry.count = count;
+      if (labels < findings.go.label_sets.size())
+        entry.labels.assign(findings.go.label_sets[labels].begin(), findings.go.label_sets[labels].end());
+    }
+  }
+  return count_profile("goroutine", std::move(stacks));
+}
+
+std::optional<GoProfile> read_profile(const Findings& findings, const GoProcess& go, const GoFrames& frames,
                                       std::string_view name) {
-  if (name == "heap" || name == "allocs") return heap_profile(runtime, frames, name);
-  if (name == "block" || name == "mutex") return contention_profile(runtime, frames, name);
-  if (name != "threadcreate") return std::nullopt;
-  const Result<GoScheduler> scheduler = GoScheduler::find(runtime);
-  if (scheduler) return thread_creation_profile(*scheduler);
+  if (name == "heap" || name == "allocs") return heap_profile(*go.runtime, frames, name);
+  if (name == "block" || name == "mutex") return contention_profile(*go.runtime, frames, name);
+  if (!is_runtime_profile(name)) return std::nullopt;
+  if (go.scheduler)
+    return name == "goroutine" ? goroutine_profile(findings, *go.runtime)
+                               : thread_creation_profile(*go.scheduler);
   GoProfile profile;
   profile.name = name;
-  profile.missing = scheduler.error().message;
+  profile.missing = "the scheduler of this Go program cannot be read";
   return profile;
 }
 
 }  // namespace
 
 bool is_runtime_profile(std::string_view name) {
-  return name == "heap" || name == "allocs" || name == "block" || name == "mutex" || name == "threadcreate";
+  return name == "goroutine" || name == "heap" || name == "allocs" || name == "block" || name == "mutex" ||
+         name == "threadcreate";
 }
 
-void add_runtime_profile(Findings& findings, const Snapshot& snapshot, std::string_view name) {
-  std::vector<Note> notes;
-  const auto runtime = GoRuntime::find(snapshot, notes);
-  if (!runtime) return;
-  const GoFrames frames(*runtime);
-  auto profile = read_profile(*runtime, frames, name);
+void add_runtime_profile(Findings& findings, const GoProcess& go, std::string_view name) {
+  if (!go.runtime) return;
+  const GoFrames frames(*go.runtime);
+  auto profile = read_profile(findings, go, frames, name);
   if (!profile) return;
   const auto statistics =
-      name == "heap" || name == "allocs" ? read_memory_statistics(*runtime) : std::nullopt;
+      name == "heap" || name == "allocs" ? read_memory_statistics(*go.runtime) : std::nullopt;
   findings.notes.insert(findings.notes.end(), std::make_move_iterator(profile->notes.begin()),
                         std::make_move_iterator(profile->notes.end()));
   RuntimeProfileRecord& record =
-      findings.runtime_profiles.emplace_back(to_record(std::move(*profile), *runtime, frames));
+      findings.runtime_profiles.emplace_back(to_record(std::move(*profile), *go.runtime, frames));
   if (statistics) record.figures = memory_statistics_lines(*statistics);
 }
 

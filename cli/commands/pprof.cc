@@ -23,11 +23,11 @@ namespace {
 void add_options(CLI::App& app, Options& options) {
   add_target_options(app, options);
   options.wants_verdict = false;
-  options.profile = "threads";
   options.debug = 0;
   add_choice(app, "--profile", options.profile,
-             {"threads", "wait", "heap", "allocs", "growth", "block", "mutex", "threadcreate"},
-             "what is counted: threads (the default); how long they have waited (of a live process); "
+             {"goroutine", "threads", "wait", "heap", "allocs", "growth", "block", "mutex", "threadcreate"},
+             "what is counted: goroutine (the default for a Go program) or threads (for others); how long "
+             "they have waited (of a live process); "
              "allocated memory, by what is in use, by all that ever was, or by "
              "what made the heap larger; of a Go program also how long goroutines waited (block), for whom "
              "(mutex), and "
@@ -64,23 +64,32 @@ Result<std::string> runtime_profile(const RuntimeProfileRecord& profile, const F
   return as_text ? to_runtime_profile_text(profile) : to_runtime_pprof(findings, profile);
 }
 
+// What was asked for, or what suits the process.
+std::string profile_of(const Findings& findings, const Options& options) {
+  if (!options.profile.empty()) return options.profile;
+  for (const RuntimeProfileRecord& profile : findings.runtime_profiles)
+    if (profile.missing.empty() && !options.per_task) return profile.name;
+  return "threads";
+}
+
 // A runtime's own profile, where the process has such a runtime; else what allocators and stacks tell.
 Result<std::string> write(const Findings& findings, const Options& options) {
   const bool as_text = options.debug == 1;
+  const std::string name = profile_of(findings, options);
   for (const RuntimeProfileRecord& profile : findings.runtime_profiles)
-    if (profile.name == options.profile) return runtime_profile(profile, findings, as_text);
-  if (is_heap_profile(options.profile) && !as_text) return to_heap_profile(findings, options.profile);
-  if (is_heap_profile(options.profile))
+    if (profile.name == name) return runtime_profile(profile, findings, as_text);
+  if (is_heap_profile(name) && !as_text) return to_heap_profile(findings, name);
+  if (is_heap_profile(name))
     return failure("only a Go program has such a text",
                    "see what other allocators write with: standstill heap --debug 1 TARGET");
-  if (is_runtime_profile(options.profile))
-    return failure("there is no " + options.profile + " profile: no Go runtime was found in the process");
+  if (is_runtime_profile(name))
+    return failure("there is no " + name + " profile: no Go runtime was found in the process");
   if (as_text)
     return failure("this profile has no text form here", "see the stacks with: standstill stacks TARGET");
-  if (options.profile == WAIT_PROFILE && !knows_waits(findings))
+  if (name == WAIT_PROFILE && !knows_waits(findings))
     return failure("it is not known of any thread how long it has waited: a core does not tell",
                    "ask the living process, or a capture of it");
-  return to_profile(findings, {.sample_type = options.profile, .per_task = options.per_task});
+  return to_profile(findings, {.sample_type = name, .per_task = options.per_task});
 }
 
 int run(const Options& asked) {
@@ -91,6 +100,7 @@ int run(const Options& asked) {
   }
   if (!options.from.empty() && !is_heap_profile(options.profile)) options.profile = "heap";
   if (is_heap_profile(options.profile)) options.heap_detail = HeapDetail::FULL;
+  if (options.profile.empty()) options.runtime_profile = "goroutine";
   if (is_runtime_profile(options.profile)) options.runtime_profile = options.profile;
   return investigate_and_print(
       options, options.debug == 1 ? Contents::TEXT : Contents::BINARY,

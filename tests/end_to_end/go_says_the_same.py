@@ -9,12 +9,15 @@ writes them again. Without --versions every Go is tried that scripts/go-toolchai
 import argparse
 import contextlib
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
 
 import go_programs
 import go_profiles
+import go_texts
 from patient import Skip, patient
 
 SKIPPED = 77
@@ -42,6 +45,57 @@ def dumped_core(program, *arguments):
         yield running, core, *folders
 
 
+def young_heap(standstill, program):
+    """Before the first collection nothing is published yet, and the runtime adds up all that it has."""
+    with patient(program, "-collect=false") as running:
+        running.until_asleep()
+        core = running.gcore()
+        folder = os.path.join(running.folder, "after")
+        os.mkdir(folder)
+        command(running, f"dump {folder}")
+        own = go_profiles.read_profile(os.path.join(folder, "allocs.0"))  # the first that the program writes
+        profile = os.path.join(folder, "ours")
+        go_profiles.ask(standstill, "pprof", "--profile", "allocs", *go_profiles.QUIETLY, "-o", profile, core)
+        ours = go_profiles.read_profile(profile)
+        # What the program allocated since, to write its dump, comes in samples of its own.
+        expected = own.counter()
+        missing = [line for line in (ours.counter() - expected).elements() if line[0] and not is_of_dump(line[0])]
+        lost = [line for line in (expected - ours.counter()).elements() if not is_of_dump(line[0])]
+        return [("allocs before the first collection", [str(line)[:300] for line in missing + lost])]
+
+
+def is_of_dump(stack):
+    """Whether a sample may have grown between the core and the dump: all that main does after it is ready, and what runs beside it."""
+    names = {frame[0] for _, frames in stack for frame in frames}
+    return "main.main" not in names or bool(names & {"main.obey", "main.dump", "main.settle"})
+
+
+def readers(standstill, core, folder):
+    """What other programs make of our output: `go tool pprof` of every profile, a difference of two, and panicparse."""
+    found = []
+    profiles = {}
+    for kind in ("goroutine", *go_profiles.KINDS):
+        profiles[kind] = os.path.join(folder, kind + ".pb.gz")
+        go_profiles.ask(standstill, "pprof", "--profile", kind, *go_profiles.QUIETLY, "-o", profiles[kind], core)
+        found += run_reader(folder, "go", "tool", "pprof", "-symbolize=none", "-top", profiles[kind])
+    found += run_reader(folder, "go", "tool", "pprof", "-symbolize=none", "-base", profiles["heap"], "-top", profiles["heap"])
+    results = [("go tool pprof", found)]
+    if shutil.which("panicparse"):
+        text = go_profiles.ask(standstill, "stacks", "--debug", "2", "--tasks", "goroutines", *go_profiles.QUIETLY, core)
+        done = subprocess.run(["panicparse", "-aggressive", "-no-color"], input=text, capture_output=True)
+        counted = sum(int(number) for number in re.findall(rb"^(\d+): ", done.stdout, re.MULTILINE))
+        expected = len(go_texts.goroutines(text.decode("utf-8", "surrogateescape")))
+        results.append(("panicparse", [] if counted == expected else [f"it counts {counted} goroutines of {expected}: {done.stderr.decode()[:300]}"]))
+    return results
+
+
+def run_reader(folder, *words):
+    if shutil.which(words[0]) is None:
+        return []
+    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "PPROF_TMPDIR": folder, "HOME": folder, "GOFLAGS": ""})
+    return [] if done.returncode == 0 else [f"{' '.join(words)} ended with {done.returncode}: {done.stderr}"]
+
+
 def look_at(standstill, version, go, variant, keep):
     """[(what, [difference, ...])] of one program."""
     with tempfile.TemporaryDirectory(prefix="standstill-") as folder:
@@ -49,7 +103,10 @@ def look_at(standstill, version, go, variant, keep):
         go_programs.build(go, variant, "waits", program)
         results = []
         with dumped_core(program) as (running, core, before, after):
+            results += go_texts.differences(standstill, core, before).items()
             results += go_profiles.differences(standstill, core, before, after).items()
+            results += young_heap(standstill, program)
+            results += readers(standstill, core, running.folder)
             if keep:
                 place = os.path.join(keep, f"{version}-{variant}")
                 os.makedirs(place, exist_ok=True)
