@@ -15,6 +15,7 @@
 #include "unwind/goroutine_stacks.h"
 #include "unwind/stack_group.h"
 #include "unwind/unwinder.h"
+#include "waits/enclosing_names.h"
 #include "waits/goroutine_locks.h"
 #include "waits/verdict.h"
 
@@ -104,7 +105,8 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
     findings.groups.push_back(to_group_record(group, names, snapshot));
     findings.groups.back().is_hidden = goroutines && options.tasks != "all";
   }
-  add_wait_records(findings, symbolizer, waits, verdict);
+  add_wait_records(findings, symbolizer, waits, verdict,
+                   name_enclosing_objects(snapshot, symbolizer, waits, verdict));
   if (goroutines) {
     add_goroutine_wait_records(findings, symbolizer, goroutine_waits);
     add_goroutine_findings(findings, goroutine_waits, lock_holders,

@@ -121,11 +121,13 @@ std::string headline_of(const Findings& findings, const WaitTable& table, const 
 }  // namespace
 
 void add_wait_records(Findings& findings, Symbolizer& symbolizer, const WaitTable& table,
-                      const Verdict& verdict) {
+                      const Verdict& verdict, std::vector<std::string> object_names) {
   std::vector<Address> addresses;
   addresses.reserve(table.resources.size());
   for (const Resource& resource : table.resources) addresses.push_back(resource.address);
   std::vector<std::string> symbols = symbolizer.names_of_data(addresses);
+  for (std::size_t i = 0; i < symbols.size() && i < object_names.size(); ++i)
+    if (symbols[i].empty()) symbols[i] = std::move(object_names[i]);
   const TakingPlaces taken = name_taking_places(table, symbolizer);
   findings.resources.reserve(table.resources.size());
   for (std::size_t i = 0; i < table.resources.size(); ++i)

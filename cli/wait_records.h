@@ -11,6 +11,6 @@ namespace standstill {
 // `findings` already holds tasks (one for each thread, in the order of the dump) and groups. Sets their
 // waits, and the resources, findings and headline.
 void add_wait_records(Findings& findings, Symbolizer& symbolizer, const WaitTable& table,
-                      const Verdict& verdict);
+                      const Verdict& verdict, std::vector<std::string> object_names);
 
 }  // namespace standstill

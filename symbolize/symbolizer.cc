@@ -183,6 +183,10 @@ std::shared_ptr<const ElfImage> Symbolizer::debug_image(ModuleIndex module) cons
   return state_->files_of(module).separate;
 }
 
+std::shared_ptr<const ElfImage> Symbolizer::image_with_debug_info(ModuleIndex module) const {
+  return state_->files_of(module).with_debug_info();
+}
+
 ModuleSymbols Symbolizer::module_symbols(ModuleIndex module) const {
   return state_->files_of(module).symbols;
 }

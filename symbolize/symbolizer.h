@@ -51,6 +51,8 @@ class Symbolizer {
 
   // The separate debug file of a module (or null), looked for once. Safe from many threads.
   std::shared_ptr<const ElfImage> debug_image(ModuleIndex module) const;
+  // The file with the module's DWARF, its own or a separate one; null where there is none.
+  std::shared_ptr<const ElfImage> image_with_debug_info(ModuleIndex module) const;
   // Looks for the debug file if that has not been done.
   ModuleSymbols module_symbols(ModuleIndex module) const;
 
