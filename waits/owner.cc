@@ -5,8 +5,11 @@ namespace standstill {
 void add_owner(const ThreadDirectory& threads, std::uint32_t tid, std::string evidence, bool is_shared,
                Resource& resource) {
   if (const auto thread = threads.by_tid(tid)) {
-    resource.holders.push_back(
-        {.thread = *thread, .certainty = Certainty::CERTAIN, .evidence = std::move(evidence), .frame = {}});
+    resource.holders.push_back({.thread = *thread,
+                                .certainty = Certainty::CERTAIN,
+                                .evidence = std::move(evidence),
+                                .frame = {},
+                                .taken_at = {}});
     return;
   }
   if (!ThreadDirectory::is_plausible_tid(tid)) {

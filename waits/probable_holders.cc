@@ -198,7 +198,7 @@ class HolderSearch {
   }
 
   static void add(Resource& resource, const Suspect& suspect, Certainty certainty, std::string evidence) {
-    resource.holders.push_back({suspect.thread, certainty, std::move(evidence), suspect.best.frame});
+    resource.holders.push_back({suspect.thread, certainty, std::move(evidence), suspect.best.frame, {}});
   }
 
   const Snapshot& snapshot_;

@@ -45,7 +45,8 @@ void inspect(const ObjectView& object, Resource& resource) {
     resource.holders.push_back({.thread = block->first,
                                 .certainty = Certainty::CERTAIN,
                                 .evidence = "the thread that is joined",
-                                .frame = {}});
+                                .frame = {},
+                                .taken_at = {}});
     resource.what = "end of thread " + std::to_string(object.snapshot.threads[block->first].tid);
   } else {
     resource.detail = "a thread that is no longer there";

@@ -78,6 +78,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
                     .object = futex.word,
                     .resource_id = {},
                     .mutex = {},
+                    .descriptors = {},
                     .timeout = {},
                     .detail = {}};
   const auto fields = read_fields(futex.around);

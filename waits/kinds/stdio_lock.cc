@@ -52,8 +52,11 @@ void inspect(const ObjectView& object, Resource& resource) {
   const auto owner = object.window.u64(8);
   if (!owner || *owner == 0) return;
   if (const auto thread = object.threads.by_control_block(Address(*owner))) {
-    resource.holders.push_back(
-        {.thread = *thread, .certainty = Certainty::CERTAIN, .evidence = "owner field", .frame = {}});
+    resource.holders.push_back({.thread = *thread,
+                                .certainty = Certainty::CERTAIN,
+                                .evidence = "owner field",
+                                .frame = {},
+                                .taken_at = {}});
   } else {
     resource.outside = OutsideOwner::GONE;
     resource.detail =
