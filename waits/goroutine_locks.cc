@@ -33,6 +33,13 @@ class HolderFinder {
       : runtime_(scheduler.runtime()), stacks_(stacks), waits_(waits) {
     for (std::uint32_t i = 0; i < waits.resources.size(); ++i)
       if (is_lock(waits.resources[i].kind)) locks_.emplace(waits.resources[i].address.value(), i);
+    // Lock itself, and, where its short way is inlined, the long one.
+    for (const char* name :
+         {"sync.(*Mutex).Lock", "sync.(*Mutex).lockSlow", "sync.(*Mutex).TryLock",
+          "internal/sync.(*Mutex).Lock", "internal/sync.(*Mutex).lockSlow", "sync.(*RWMutex).Lock",
+          "sync.(*RWMutex).RLock", "sync.runtime_SemacquireRWMutexR", "sync.runtime_SemacquireMutex"})
+      if (const auto place = runtime_.find_function(std::string_view(name)))
+        lock_functions_.insert(place->function.entry.value());
   }
 
   std::vector<GoroutineHolder> find() {
@@ -57,6 +64,7 @@ class HolderFinder {
   struct Place {
     std::uint32_t frame = 0;
     bool calls_lock = false;  // its callee is Lock itself
+    bool has_locked = false;  // its code calls Lock before the place where it stands
     std::string_view name;
     std::vector<std::uint32_t> named;  // locks that its code names before and after the pc
   };
@@ -78,11 +86,29 @@ class HolderFinder {
                   place->function.name.starts_with("internal/sync.");
         continue;
       }
-      places.push_back({i, in_lock || has_lock_inlined, place->function.name,
-                        named_around(*place, frame.lookup_address() - place->function.entry)});
+      const std::uint64_t stands = frame.lookup_address() - place->function.entry;
+      places.push_back({i, in_lock || has_lock_inlined, locks_before(*place, stands), place->function.name,
+                        named_around(*place, stands)});
       in_lock = false;
     }
     return places;
+  }
+
+  // call rel32. The call in which the frame stands does not count.
+  bool locks_before(const GoPlace& place, std::uint64_t distance) {
+    constexpr std::uint64_t CALL_SIZE = 5;
+    const TableBytes table(runtime_.memory(), place.function.entry,
+                           std::min<std::uint64_t>(distance, MOST_FUNCTION_BYTES));
+    const Bytes code = table.bytes();
+    for (std::size_t at = 0; at + CALL_SIZE <= code.size(); ++at) {
+      if (code[at] != 0xe8) continue;
+      std::int32_t displacement = 0;
+      std::memcpy(&displacement, &code[at + 1], sizeof displacement);
+      const Address target =
+          place.function.entry + (at + CALL_SIZE) + static_cast<std::uint64_t>(std::int64_t{displacement});
+      if (lock_functions_.contains(target.value())) return true;
+    }
+    return false;
   }
 
   const Mentions& mentions_in(const GoPlace& place) {
@@ -148,7 +174,7 @@ class HolderFinder {
   void scan_stack(std::uint32_t task, const StackGroup& group, const std::vector<Place>& places) {
     std::size_t words = 0;
     for (const Place& place : places) {
-      if (place.frame == 0) continue;
+      if (place.frame == 0 || !place.has_locked) continue;
       const auto address_of = [&](std::uint32_t frame) {
         return stacks_.tasks[task].first_cfa + (group.frames[frame].cfa - first_go_cfa(group.frames));
       };
@@ -176,7 +202,8 @@ class HolderFinder {
   const GoRuntime& runtime_;
   const GoroutineStacks& stacks_;
   const GoroutineWaits& waits_;
-  std::unordered_map<std::uint64_t, std::uint32_t> locks_;               // address -> resource
+  std::unordered_map<std::uint64_t, std::uint32_t> locks_;  // address -> resource
+  std::unordered_set<std::uint64_t> lock_functions_;
   std::unordered_map<Address, Mentions> mentions_;                       // by function
   std::map<std::uint32_t, std::map<std::uint32_t, std::string>> found_;  // lock -> task -> evidence
 };

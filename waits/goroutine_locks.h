@@ -1,7 +1,9 @@
 // Who holds a Go lock, and who can therefore never go on. Go's Mutex and RWMutex keep no owner, so a holder
 // is looked for by what a function between Lock and Unlock leaves behind:
 //
-//   - its stack keeps the lock's address: a deferred Unlock's receiver, an argument, a local variable;
+//   - its stack keeps the lock's address (a deferred Unlock's receiver, an argument, a local variable), in a
+//   function
+//     whose code has called Lock before the place where it stands;
 //   - its code names the lock (a global variable) before the place where it stands, and after it again or in
 //   a function
 //     that it defers.

@@ -172,8 +172,8 @@ class Explainer {
   std::string describe_channel(Address address) const {
     const auto channel = read_channel(runtime_, address);
     if (!channel) return "channel that cannot be read";
-    std::string text = channel->capacity == 0 ? "channel without a buffer"
-                                              : fmt::format("channel, {} of {} in its buffer", channel->count,
+    std::string text = channel->capacity == 0 ? "channel: no buffer"
+                                              : fmt::format("channel: {} of {} in its buffer", channel->count,
                                                             channel->capacity);
     if (channel->is_closed) text += ", closed";
     const auto add = [&](std::uint64_t count, std::string_view noun) {
@@ -193,22 +193,22 @@ class Explainer {
     if (kind == "MUTEX") {
       const auto state = word(0);
       if (!state) return "sync.Mutex";
-      return fmt::format("sync.Mutex, {}, {} waiting", (*state & 1) != 0 ? "locked" : "not locked",
+      return fmt::format("sync.Mutex: {}, {} waiting", (*state & 1) != 0 ? "locked" : "not locked",
                          *state >> 3);
     }
     if (kind == "WAIT_GROUP") {
       const auto counter = word(4);
-      return counter ? fmt::format("sync.WaitGroup, {} not done", *counter & 0x7fffffff) : "sync.WaitGroup";
+      return counter ? fmt::format("sync.WaitGroup: {} not done", *counter & 0x7fffffff) : "sync.WaitGroup";
     }
     if (kind.empty()) return "semaphore of the runtime";
     constexpr std::int32_t WRITER = 1 << 30;  // rwmutexMaxReaders
     const auto readers = word(16), departing = word(20);
     if (!readers || !departing) return "sync.RWMutex";
     const auto count = static_cast<std::int32_t>(*readers);
-    if (count >= 0) return fmt::format("sync.RWMutex, {} readers", count);
+    if (count >= 0) return fmt::format("sync.RWMutex: {} readers", count);
     return static_cast<std::int32_t>(*departing) > 0
-               ? fmt::format("sync.RWMutex, a writer waits for {} readers", *departing)
-               : fmt::format("sync.RWMutex, held by a writer, {} readers waiting", count + WRITER);
+               ? fmt::format("sync.RWMutex: a writer waits for {} readers", *departing)
+               : fmt::format("sync.RWMutex: held by a writer, {} readers waiting", count + WRITER);
   }
 
   const GoScheduler& scheduler_;

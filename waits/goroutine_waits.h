@@ -22,7 +22,7 @@ namespace standstill {
 struct GoroutineResource {
   std::string kind;    // "MUTEX", "CHANNEL_RECV", ...: of the first wait for it
   std::string id;      // "mutex:0xc00001c0b8", "channel:0xc000012345", "fd:7"
-  std::string detail;  // "channel, 0 of 3 in its buffer, 2 receivers wait"
+  std::string detail;  // "channel: 0 of 3 in its buffer, 2 receivers waiting"
   Address address;
   std::vector<std::uint32_t> waiters;  // indices into GoroutineStacks::tasks, ascending
 };

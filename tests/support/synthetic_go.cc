@@ -69,6 +69,13 @@ void SyntheticGo::refer(std::string_view function, std::uint64_t variable) {
   std::memcpy(&code_[place + 3], &displacement, 4);
 }
 
+void SyntheticGo::call(std::string_view caller, std::string_view callee, std::uint64_t distance) {
+  const std::uint64_t place = address_of(caller) + distance;
+  const auto displacement = static_cast<std::int32_t>(address_of(callee) - (place + 5));
+  code_[place - CODE] = 0xe8;
+  std::memcpy(&code_[place - CODE + 1], &displacement, 4);
+}
+
 std::uint64_t SyntheticGo::put_text(std::string_view text) {
   const std::uint64_t address = next_text_;
   std::memcpy(at(address), text.data(), text.size());

@@ -31,6 +31,9 @@ class SyntheticGo {
   std::uint64_t function(std::string_view name, std::uint32_t frame, std::uint8_t flags = 0);
   std::uint64_t address_of(std::string_view name) const { return functions_.at(std::string(name)).entry; }
 
+  // A call of `callee`, `distance` bytes into `caller`.
+  void call(std::string_view caller, std::string_view callee, std::uint64_t distance);
+
   // A goroutine that waits with `reason` and stands `depth` calls deep: gopark, the function, ..., goexit.
   struct Goroutine {
     std::uint64_t id = 1;

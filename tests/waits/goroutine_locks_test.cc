@@ -61,6 +61,8 @@ SyntheticGo program() {
   go.function("sync.(*Mutex).lockSlow", 0x40);
   go.function("main.transfer", 0x38);
   go.function("main.idle", 0x38);
+  go.function("main.stranger", 0x38);
+  for (const char* caller : {"main.transfer", "main.idle"}) go.call(caller, "sync.(*Mutex).lockSlow", 8);
   return go;
 }
 
@@ -102,4 +104,17 @@ TEST_CASE("of several goroutines that know the lock each holds it possibly") {
   REQUIRE(judged.holders.size() == 2);
   CHECK(judged.holders[0].certainty == Certainty::POSSIBLE);
   CHECK(judged.cycles.empty());
+}
+
+TEST_CASE("a function that knows the lock's address and never calls Lock holds nothing") {
+  SyntheticGo go = program();
+  go.add(in_lock(10));
+  put_local(go,
+            go.add({.id = 11,
+                    .calls = {"runtime.gopark", "main.stranger"},
+                    .created_by = {},
+                    .start = "main.stranger"}),
+            A);
+  const Judged judged = judge(go, waits_for({0, GoroutineWaits::NONE}, {A}));
+  CHECK(judged.holders.empty());
 }
