@@ -70,8 +70,7 @@ class LocationTable {
     std::vector<std::vector<FrameRecord>> named;
     for (const Address address : addresses_) {
       const auto found = std::ranges::lower_bound(lookups, address - 1) - lookups.begin();
-      named.push_back(
-          to_frame_records(address, locations.at(static_cast<std::size_t>(found)), snapshot));
+      named.push_back(to_frame_records(address, locations.at(static_cast<std::size_t>(found)), snapshot));
     }
     return named;
   }
@@ -140,9 +139,19 @@ HeapRecord to_heap_record(HeapProfile heap, const Snapshot& snapshot, Symbolizer
 void add_heap_records(Findings& findings, const Snapshot& snapshot, Symbolizer& symbolizer,
                       HeapDetail detail) {
   if (detail == HeapDetail::NONE) return;
-  const bool walk = detail == HeapDetail::FULL;
-  for (HeapProfile& heap : read_heaps({.snapshot = snapshot, .symbolizer = &symbolizer, .walk = walk})) {
-    HeapRecord record = to_heap_record(std::move(heap), snapshot, symbolizer, walk);
+  const bool is_full = detail == HeapDetail::FULL;
+  const bool has_blocks = !snapshot.completeness.is_selection;
+  for (HeapProfile& heap : read_heaps({.snapshot = snapshot,
+                                       .symbolizer = &symbolizer,
+                                       .samples = is_full,
+                                       .blocks = is_full && has_blocks})) {
+    if (is_full && !has_blocks && heap.tables.empty())
+      heap.notes.push_back({Severity::WARNING,
+                            "the capture does not hold the blocks of this heap; for them take one with: "
+                            "standstill capture --memory full",
+                            heap.module});
+    const bool is_walked = is_full && (has_blocks || !heap.tables.empty());
+    HeapRecord record = to_heap_record(std::move(heap), snapshot, symbolizer, is_walked);
     findings.target.allocators.push_back(record.allocator);
     findings.heaps.push_back(std::move(record));
   }

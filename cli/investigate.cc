@@ -10,6 +10,7 @@
 #include "cli/runtime_profile_records.h"
 #include "cli/target.h"
 #include "cli/wait_records.h"
+#include "heapwalk/allocator.h"
 #include "runtimes/go/go_process.h"
 #include "symbolize/symbolizer.h"
 #include "unwind/goroutine_stacks.h"
@@ -43,6 +44,13 @@ SymbolizerOptions symbolizer_options(const Snapshot& snapshot, const Options& op
 
 void append(std::vector<Note>& notes, std::vector<Note> more) {
   notes.insert(notes.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+// Reads the tables of every profile, so that a capture of this process holds their pages.
+void read_profiles(const Snapshot& snapshot, const GoProcess& go) {
+  Findings unused;
+  for (const char* name : {"block", "mutex", "threadcreate"}) add_runtime_profile(unused, go, name);
+  read_heaps({.snapshot = snapshot, .symbolizer = nullptr, .samples = true, .blocks = false});
 }
 
 }  // namespace
@@ -115,6 +123,7 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
   findings.modules = to_module_records(snapshot, symbolizer, names, options.inspect_all_modules);
   add_heap_records(findings, snapshot, symbolizer, options.heap_detail);
   add_runtime_profile(findings, go, options.runtime_profile);
+  if (options.reads_profiles) read_profiles(snapshot, go);
   append(findings.notes, snapshot.notes);
   append(findings.notes, std::move(go_notes));
   append(findings.notes, std::move(threads.notes));

@@ -31,6 +31,7 @@ struct Options {
   std::string profile;          // pprof, heap
   std::string runtime_profile;  // one that a language runtime keeps; "": none is looked for
   HeapDetail heap_detail = HeapDetail::NONE;
+  bool reads_profiles = false;  // capture: what profiles are made of is read, though none is printed
   std::string from;                  // pprof: an allocator's own dump, instead of a target
   bool per_task = false;  // pprof
   // Whether the answer says who keeps whom waiting. Set by the command: stacks alone are had for less.

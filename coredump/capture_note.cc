@@ -344,6 +344,7 @@ void apply_capture_note(CaptureNote note, Snapshot& snapshot) {
   snapshot.notes_of_picture = note.notes.size();
   snapshot.notes.insert(snapshot.notes.begin(), std::make_move_iterator(note.notes.begin()),
                         std::make_move_iterator(note.notes.end()));
+  snapshot.completeness.is_selection = note.memory != CaptureMemory::FULL;
   if (note.memory == CaptureMemory::STACKS) {
     snapshot.notes.push_back(
         {Severity::WARNING,

@@ -56,6 +56,7 @@ struct Completeness {
   std::uint64_t promised_segments = 0;
   std::uint64_t missing_segments = 0;  // segments cut or absent
   bool lost_headers = false;           // the file ends within its program headers: far more may be missing
+  bool is_selection = false;  // a capture that leaves out, on purpose, what an analysis does not read
 };
 
 struct Snapshot {

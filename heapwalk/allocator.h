@@ -17,9 +17,11 @@ struct HeapQuestion {
   const Snapshot& snapshot;
   // Names of virtual tables, where a program keeps no type names; may be null.
   const Symbolizer* symbolizer = nullptr;
-  // Look at every block. Otherwise only at what tables and headers say at once: a report must not read
-  // gigabytes.
-  bool walk = true;
+  // Read the tables of what was sampled.
+  bool samples = true;
+  // Look at every block. Otherwise only at what headers say at once: a report must not read gigabytes, and a
+  // capture need not hold them.
+  bool blocks = true;
 };
 
 struct Allocator {

@@ -40,6 +40,7 @@ void add_options(CLI::App& app, Options& options) {
   add_choice(app, "--report", options.report, {"text", "json"},
              "print the report of the same picture, too (with --memory analysis)");
   options.heap_detail = HeapDetail::SUMMARY;
+  options.reads_profiles = true;
 }
 
 CaptureMemory memory_of(const Options& options) {

@@ -142,7 +142,7 @@ std::optional<HeapProfile> read_module(const HeapQuestion& question, const Modul
   heap.is_partial = !arenas.notes.empty();
   heap.notes = std::move(arenas.notes);
   add_arenas(heap, arenas);
-  if (question.walk) walk(heap, question, arenas);
+  if (question.blocks) walk(heap, question, arenas);
   return heap;
 }
 

@@ -76,7 +76,7 @@ std::vector<HeapProfile> read(const HeapQuestion& question) {
     add_statistics(heap, *statistics);
   else
     heap.notes.push_back({Severity::WARNING, "the statistics of Go's allocator were not found", heap.module});
-  if (question.walk) {
+  if (question.samples) {
     const GoFrames frames(*runtime);
     GoProfile profile = heap_profile(*runtime, frames, "heap");
     heap.no_samples = profile.missing;

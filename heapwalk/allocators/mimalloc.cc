@@ -27,7 +27,7 @@ std::vector<HeapProfile> read(const HeapQuestion& question) {
   heap.allocator = "mimalloc";
   heap.module = module->path;
   heap.no_samples = "mimalloc does not sample, so nothing says who allocated what";
-  mimalloc::Walk walk = mimalloc::walk_segments(question.snapshot, question.walk);
+  mimalloc::Walk walk = mimalloc::walk_segments(question.snapshot, question.blocks);
   if (walk.owners.empty()) {
     heap.notes.push_back({Severity::WARNING, "no segment of mimalloc 2.0 was found: unused, or another version, whose layout is not known",
                           module->path});
@@ -51,7 +51,7 @@ std::vector<HeapProfile> read(const HeapQuestion& question) {
     heap.is_partial |= owner.is_partial;
     cells.add(i, owner.blocks);
   }
-  if (question.walk) {
+  if (question.blocks) {
     heap.knows_live = true;
     cells.write_to(heap);
   }

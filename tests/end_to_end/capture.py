@@ -83,6 +83,10 @@ def every_way_to_write(run, running, folder):
         expect(f"{name} can be read", done.returncode == 0, done.stderr)
         report = json.loads(done.stdout)
         expect(f"{name} is a capture", report["target"].get("source") == "CAPTURE", str(report["target"]))
+        if name == "plain":
+            heap = run("heap", path)
+            said = heap.stdout + heap.stderr
+            expect("a heap whose blocks the capture leaves out is not misread", "--memory full" in said and "no chunk" not in said, said)
         reports[name] = [(group.get("count"), [frame.get("function") for frame in group["frames"]]) for group in report["groups"]]
         os.unlink(path)
     expect("every way to write gives the same stacks", all(report == reports["plain"] for report in reports.values()), str(reports.keys()))
