@@ -84,8 +84,7 @@ Result<void> write_capture(CoreSink& sink, const Snapshot& snapshot, const Captu
     // A page that went away since: zeros, as gcore writes them.
     return bytes.empty() ? CorePart{{}, std::min(PAGE, most)} : CorePart{bytes, 0};
   };
-  if (auto done = write_core(sink, contents); !done) return done;
-  return sink.finish();
+  return write_core(sink, contents);
 }
 
 }  // namespace standstill

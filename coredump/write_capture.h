@@ -20,7 +20,8 @@ struct CaptureOptions {
 };
 
 // With ANALYSIS, call it after the analysis: what has been looked at is what is kept. With FULL, the process
-// should stand still meanwhile. Finishes the sink. Errors: those of the sink; nothing is left behind then.
+// should stand still meanwhile. Does not finish the sink: a process that stands still need not wait for the
+// disk. Errors: those of the sink.
 Result<void> write_capture(CoreSink& sink, const Snapshot& snapshot, const CaptureOptions& options);
 
 }  // namespace standstill

@@ -309,7 +309,7 @@ std::string headline_of(const DiffRecord& diff, std::span<const Findings> pictur
   const auto deadlock = std::ranges::find_if(diff.findings, [](const FindingChange& change) {
     return change.presence == "STAYS" && change.finding.kind != "ROOT_BLOCKER";
   });
-  if (deadlock != diff.findings.end()) out += fmt::format("{}, in both pictures. ", deadlock->finding.title);
+  if (deadlock != diff.findings.end()) out += fmt::format("In both pictures: {}. ", deadlock->finding.title);
   if (still == pictures.back().tasks.size() && still != 0) {
     out += fmt::format("{} not moved {}.",
                        still == 1 ? "The only thread has" : fmt::format("All {} threads have", total), time);

@@ -62,6 +62,7 @@ Result<Captured> capture_all(CoreSink& sink, const Options& options, const Captu
   });
   if (!snapshot) return std::unexpected(std::move(snapshot).error());
   if (!written) return std::unexpected(std::move(written).error());
+  if (auto finished = sink.finish(); !finished) return std::unexpected(std::move(finished).error());
   return Captured{std::move(*snapshot), {}};
 }
 
@@ -83,6 +84,7 @@ Result<Captured> capture(CoreSink& sink, const Options& options) {
   }
   if (auto written = write_capture(sink, *snapshot, how); !written)
     return std::unexpected(std::move(written).error());
+  if (auto finished = sink.finish(); !finished) return std::unexpected(std::move(finished).error());
   return Captured{std::move(*snapshot), std::move(findings)};
 }
 
