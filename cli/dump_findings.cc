@@ -24,7 +24,8 @@ Snapshot picture_of(const HeapDumpFile& dump, const Options& options) {
   std::vector<IntervalMap<std::uint32_t>::Interval> ranges;
   for (const HeapDumpFile::Mapping& mapping : dump.mappings) {
     snapshot.file_mappings.push_back({mapping.start, mapping.end, mapping.file_offset, mapping.path});
-    ranges.push_back({mapping.start, mapping.end, mapping.is_executable ? PF_R | PF_X : PF_R});
+    ranges.push_back(
+        {mapping.start, mapping.end, static_cast<std::uint32_t>(mapping.is_executable ? PF_R | PF_X : PF_R)});
     const auto known = std::ranges::find(snapshot.modules, mapping.path, &Module::path);
     if (known != snapshot.modules.end()) {
       known->start = std::min(known->start, mapping.start);
@@ -78,7 +79,8 @@ Result<Findings> findings_of_dump(const Options& options) {
   HeapProfile heap;
   heap.allocator = dump->table.dump == HeapDump::JEMALLOC ? "jemalloc" : "gperftools";
   for (const Module& module : snapshot.modules)
-    if (module.path.find("libtcmalloc") != std::string::npos || module.path.find("jemalloc") != std::string::npos)
+    if (module.path.find("libtcmalloc") != std::string::npos ||
+        module.path.find("jemalloc") != std::string::npos)
       heap.module = module.path;
   heap.tables.push_back(std::move(dump->table));
   Findings findings;

@@ -3,6 +3,7 @@
 #include "coredump/proc_maps.h"
 #include "coredump/proc_text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -61,7 +62,7 @@ std::optional<AddressRange> dumped_part(const Mapping& mapping, std::uint32_t fi
   // Data that was not written to yet: small, and a reader without the file would miss it.
   if ((line.flags & PF_W) != 0 && (filter & ANONYMOUS_PRIVATE) != 0) return all;
   if ((filter & ELF_HEADERS) != 0 && line.file_offset == 0)
-    return AddressRange{line.start, line.start + PAGE};
+    return AddressRange{line.start, line.start + std::min(PAGE, line.end - line.start)};
   return std::nullopt;
 }
 
