@@ -146,7 +146,7 @@ class FrameList {
     }
   }
 
-  GoFrames take() {
+  GoGroupFrames take() {
     show_something();
     return std::move(result_);
   }
@@ -176,7 +176,7 @@ class FrameList {
   const int panics_[3];  // what calls them is shown even if it is a wrapper
   int callee_ = -2;
   bool shows_any_ = false;
-  GoFrames result_;
+  GoGroupFrames result_;
 };
 
 }  // namespace
@@ -188,7 +188,7 @@ bool shows_in_traceback(const GoRuntime& runtime, std::string_view name) {
          (!name.starts_with("runtime.") || is_exported_runtime(name, minor));
 }
 
-GoFrames to_go_frames(const GoRuntime& runtime, const StackGroup& group, const Snapshot& snapshot,
+GoGroupFrames to_go_frames(const GoRuntime& runtime, const StackGroup& group, const Snapshot& snapshot,
                       bool with_arguments) {
   FrameList list(runtime, snapshot, with_arguments);
   for (std::uint32_t i = 0; i < group.frames.size(); ++i) list.add(group.frames[i], i);

@@ -19,19 +19,19 @@ struct ArgumentPlace {
   std::uint8_t size = 0;  // 1, 2, 4 or 8 bytes
 };
 
-// A frame that is not of Go code, and where it stands in GoFrames::frames.
+// A frame that is not of Go code, and where it stands in GoGroupFrames::frames.
 struct ForeignFrame {
   std::uint32_t frame = 0;  // of StackGroup::frames
   std::uint32_t record = 0;
 };
 
-struct GoFrames {
+struct GoGroupFrames {
   std::vector<FrameRecord> frames;    // of Go code; others are left to the caller, with an empty function
   std::vector<ForeignFrame> foreign;  // ascending
   std::vector<ArgumentPlace> places;  // of all values in `frames`, in their order
 };
 
-GoFrames to_go_frames(const GoRuntime& runtime, const StackGroup& group, const Snapshot& snapshot,
+GoGroupFrames to_go_frames(const GoRuntime& runtime, const StackGroup& group, const Snapshot& snapshot,
                       bool with_arguments);
 
 // Whether a traceback shows a function: not those of the runtime, save exported ones.

@@ -91,7 +91,7 @@ class GoRecords {
 
  private:
   void add_group(const StackGroup& group) {
-    GoFrames frames = to_go_frames(runtime_, group, runtime_.snapshot(), options_.with_arguments);
+    GoGroupFrames frames = to_go_frames(runtime_, group, runtime_.snapshot(), options_.with_arguments);
     GroupRecord record;
     record.frames = std::move(frames.frames);
     name_foreign(frames.foreign, group, record.frames);
