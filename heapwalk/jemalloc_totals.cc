@@ -3,10 +3,12 @@
 //     // include/jemalloc/internal/rtree.h: root[1 << 18] of pointers to leaves of 1 << 18 words:
 //     //   size class << 48 | address of the extent | state, is_head, slab
 //     // include/jemalloc/internal/edata.h (5.2: extent_structs.h), first word, bits:
-//     //   arena 12, slab 1, committed, pai (5.2: dumpable), zeroed, [5.3: guarded], state 3 (5.2: 2), size class 8,
+//     //   arena 12, slab 1, committed, pai (5.2: dumpable), zeroed, [5.3: guarded], state 3 (5.2: 2), size
+//     class 8,
 //     //   free regions of a slab 10
 //     //   +8 address, +16 size | serial number
-//     // include/jemalloc/internal/bin_info.h: reg_size +0, slab_size +8, nregs +16, n_shards +20, bitmap_info
+//     // include/jemalloc/internal/bin_info.h: reg_size +0, slab_size +8, nregs +16, n_shards +20,
+//     bitmap_info
 #include "heapwalk/jemalloc_heap.h"
 #include "heapwalk/memory_cursor.h"
 
@@ -22,7 +24,7 @@ namespace {
 
 constexpr std::uint64_t TREE_WIDTH = 1 << 18;
 constexpr std::uint64_t EXTENT_MASK = 0x0000ffffffffffc0;  // extents are aligned to cache lines at least
-constexpr std::uint64_t LARGE_MINIMUM = 16384;  // what a sampled small object takes
+constexpr std::uint64_t LARGE_MINIMUM = 16384;             // what a sampled small object takes
 constexpr unsigned MOST_BINS = 64;
 
 struct Bin {
@@ -40,7 +42,8 @@ std::vector<Bin> find_bins(const std::vector<DataWords>& data) {
   // With a quantum of 16 bytes the first bin has 512 regions of 8 bytes in a slab of one page.
   for (const DataWords& segment : data)
     for (std::size_t i = 0; i + 2 < segment.words.size(); ++i) {
-      if (segment.words[i] != 8 || segment.words[i + 1] != 4096 || (segment.words[i + 2] & 0xffffffff) != 512) continue;
+      if (segment.words[i] != 8 || segment.words[i + 1] != 4096 || (segment.words[i + 2] & 0xffffffff) != 512)
+        continue;
       for (std::size_t stride = 3; stride <= 16; ++stride) {
         std::vector<Bin> bins;
         for (std::size_t at = i; at + 2 < segment.words.size() && bins.size() < MOST_BINS; at += stride) {
@@ -59,7 +62,8 @@ std::vector<Bin> find_bins(const std::vector<DataWords>& data) {
 
 class Reader {
  public:
-  Reader(const Snapshot& snapshot, const std::vector<DataWords>& data, std::vector<Bin> bins, std::vector<Note>& notes)
+  Reader(const Snapshot& snapshot, const std::vector<DataWords>& data, std::vector<Bin> bins,
+         std::vector<Note>& notes)
       : memory_(snapshot.memory), data_(data), bins_(std::move(bins)), notes_(notes) {}
 
   std::optional<Totals> read() {
@@ -85,7 +89,8 @@ class Reader {
       if (segment.words.size() < TREE_WIDTH) continue;
       for (std::size_t i = 0; i < segment.words.size(); ++i) {
         const std::uint64_t leaf = segment.words[i];
-        if (leaf < 4096 || leaf % 64 != 0 || leaf >> 47 != 0) continue;
+        if (leaf == 0 || !may_be_slot(leaf) || !has_slots_around(segment, i) || is_data(Address(leaf)))
+          continue;
         const auto gigabyte = gigabyte_of_leaf(Address(leaf));
         if (!gigabyte || i < *gigabyte) continue;
         const Address root = segment.address_of(i - *gigabyte);
@@ -93,6 +98,23 @@ class Reader {
       }
     }
     return std::nullopt;
+  }
+
+  // Looking through a leaf means up to 2 MiB: these three keep it to pointers that stand among empty slots
+  // and other leaves, as in a root, and lead out of the data, where leaves are never put.
+  static bool may_be_slot(std::uint64_t word) {
+    return word == 0 || (word >= 4096 && word % 64 == 0 && word >> 47 == 0);
+  }
+  static bool has_slots_around(const DataWords& segment, std::size_t index) {
+    constexpr std::size_t LOOKED_AT = 16;
+    const std::size_t first = index < LOOKED_AT ? 0 : index - LOOKED_AT;
+    const std::size_t last = std::min(index + LOOKED_AT, segment.words.size() - 1);
+    for (std::size_t i = first; i <= last; ++i)
+      if (!may_be_slot(segment.words[i])) return false;
+    return true;
+  }
+  bool is_data(Address address) const {
+    return std::ranges::any_of(data_, [&](const DataWords& segment) { return segment.contains(address); });
   }
 
   std::optional<std::uint64_t> gigabyte_of_leaf(Address leaf) {
@@ -106,7 +128,8 @@ class Reader {
       const Address extent(*word & EXTENT_MASK);
       if (!extent) continue;
       ++looked_at;
-      const auto bits = memory_.read<std::uint64_t>(extent), address = memory_.read<std::uint64_t>(extent + 8);
+      const auto bits = memory_.read<std::uint64_t>(extent),
+                 address = memory_.read<std::uint64_t>(extent + 8);
       if (!bits || !address || (*address >> 30) >= TREE_WIDTH) return std::nullopt;
       // Pages of one extent follow its first.
       const std::uint64_t page = (*address >> 12) % TREE_WIDTH;
@@ -126,17 +149,22 @@ class Reader {
     for (std::uint64_t i = 0; i < TREE_WIDTH; ++i) {
       const auto word = cursor.word(leaf + 8 * i);
       if (!word) {
-        notes_.push_back({Severity::WARNING, "a part of jemalloc's tree of pages is not in the dump", to_string(leaf + 8 * i)});
+        notes_.push_back({Severity::WARNING, "a part of jemalloc's tree of pages is not in the dump",
+                          to_string(leaf + 8 * i)});
         return;
       }
       if (*word == 0) continue;
       const Address extent(*word & EXTENT_MASK);
       if (!extent) continue;  // the page was given back
-      const auto bits = memory_.read<std::uint64_t>(extent), address = memory_.read<std::uint64_t>(extent + 8),
+      const auto bits = memory_.read<std::uint64_t>(extent),
+                 address = memory_.read<std::uint64_t>(extent + 8),
                  size = memory_.read<std::uint64_t>(extent + 16);
       const std::uint64_t page = gigabyte << 30 | i << 12;
       if (!bits || !address || !size) {
-        if (!warned_) notes_.push_back({Severity::WARNING, fmt::format("the extent of the page {:#x} cannot be read", page), to_string(extent)});
+        if (!warned_)
+          notes_.push_back({Severity::WARNING,
+                            fmt::format("the extent of the page {:#x} cannot be read", page),
+                            to_string(extent)});
         warned_ = true;
         continue;
       }
