@@ -146,7 +146,7 @@ healthy_parking_lot readers
 healthy_parking_lot queue
 """
 # The only trace of who holds what is in registers that /proc does not show.
-ONLY_REGISTERS_TELL = {"rust_ring condvar"}
+ONLY_REGISTERS_TELL = {"rust_ring condvar", "spin_ring"}  # a spinning thread runs: only a stop shows where
 MOMENTS = 2  # at which a healthy program is looked at in each build, besides the kernel's core
 
 
