@@ -36,6 +36,8 @@ def main(standstill, program):
         threads = {int(words[1]): words[2] for words in running.lines if words[:1] == ["thread"]}
         expected = {"still": "STILL", "busy": "BUSY", "waking": "MOVED"}
 
+        running.until_asleep([tid for tid, what in threads.items() if what == "still"])
+
         # One process, three pictures.
         diff = json.loads(run("diff", str(running.pid), "--every", "500ms", "--times", "3", "--format", "json"))
         expect("three pictures, a second apart", len(diff["pictures"]) == 3 and 0.5 <= diff["elapsed_seconds"] < 60, str(diff.get("elapsed_seconds")))

@@ -25,14 +25,15 @@ class Patient:
         targets = [int(words[1]) for words in lines if words[:1] == ["target"]]
         self.pid = targets[0] if targets else process.pid
 
-    def until_asleep(self):
-        """Returns when the kernel says of every thread that it sleeps."""
+    def until_asleep(self, tids=None):
+        """Returns when the kernel says of every thread, or of those named, that it sleeps."""
         def states():
-            for tid in os.listdir(f"/proc/{self.pid}/task"):
+            for tid in tids or os.listdir(f"/proc/{self.pid}/task"):
                 with contextlib.suppress(FileNotFoundError), open(f"/proc/{self.pid}/task/{tid}/stat") as file:
                     yield file.read().rpartition(")")[2].split()[0]
         deadline = time.monotonic() + 30
         while set(states()) != {"S"}:
+            os.sched_yield()
             if time.monotonic() > deadline:
                 raise AssertionError(f"process {self.pid} does not come to rest")
 
@@ -64,7 +65,7 @@ class Patient:
         if resource.getrlimit(resource.RLIMIT_CORE)[1] != resource.RLIM_INFINITY:
             raise Skip("no kernel core: the hard limit of core files is not unlimited")
         os.kill(self.pid, signal.SIGQUIT)
-        self.process.wait()  # a parent ends with its child
+        self.process.wait(timeout=120)  # a parent ends with its child
         for name in ("core", f"core.{self.pid}"):
             path = os.path.join(self.folder, name)
             if os.path.exists(path) and os.path.getsize(path) > 0:
