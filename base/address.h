@@ -19,8 +19,12 @@ class Address {
   friend constexpr auto operator<=>(Address, Address) = default;
 
   // Wraps around as the processor does; a caller that walks must check its own progress.
-  friend constexpr Address operator+(Address a, std::uint64_t distance) { return Address(a.value_ + distance); }
-  friend constexpr Address operator-(Address a, std::uint64_t distance) { return Address(a.value_ - distance); }
+  friend constexpr Address operator+(Address a, std::uint64_t distance) {
+    return Address(a.value_ + distance);
+  }
+  friend constexpr Address operator-(Address a, std::uint64_t distance) {
+    return Address(a.value_ - distance);
+  }
   friend constexpr std::uint64_t operator-(Address a, Address b) { return a.value_ - b.value_; }
 
  private:

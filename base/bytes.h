@@ -15,15 +15,16 @@ inline std::string_view as_text(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// The part of `bytes` that starts at `offset` and is at most `size` long; shorter or empty where the bytes end.
+// The part of `bytes` that starts at `offset` and is at most `size` long; shorter or empty where the bytes
+// end.
 inline Bytes clipped(Bytes bytes, std::uint64_t offset, std::uint64_t size = UINT64_MAX) {
   if (offset >= bytes.size()) return {};
   const std::uint64_t rest = bytes.size() - offset;
   return bytes.subspan(offset, size < rest ? size : rest);
 }
 
-// Reads little-endian values one after another. A read past the end returns zero (or empty) and makes the cursor
-// fail for good, so that a parser may read a whole record and ask ok() once.
+// Reads little-endian values one after another. A read past the end returns zero (or empty) and makes the
+// cursor fail for good, so that a parser may read a whole record and ask ok() once.
 class Cursor {
  public:
   explicit Cursor(Bytes bytes) : bytes_(bytes) {}

@@ -1,5 +1,5 @@
-// What can go wrong, in two kinds. An Error says that the job cannot be done. A Note says that a part of the evidence
-// is bad or missing while the rest goes on. (The third kind, our own mistakes, is assert.)
+// What can go wrong, in two kinds. An Error says that the job cannot be done. A Note says that a part of the
+// evidence is bad or missing while the rest goes on. (The third kind, our own mistakes, is assert.)
 #pragma once
 
 #include <expected>

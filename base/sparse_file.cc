@@ -60,7 +60,7 @@ Result<SparseFile> SparseFile::create() {
 }
 
 Result<SparseFile> SparseFile::create_for(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
     return failure(fmt::format("{} is not an ordinary file", path), "name another file");
   SparseFile file;

@@ -1,5 +1,6 @@
-// The floor: the least that anybody must do to see all threads of a process standing still at once. Seizes and interrupts each thread, takes
-// its registers and 16 KiB of its stack, and lets go. What is done with them is not its business.
+// The floor: the least that anybody must do to see all threads of a process standing still at once. Seizes
+// and interrupts each thread, takes its registers and 16 KiB of its stack, and lets go. What is done with
+// them is not its business.
 //
 //   bare_ptrace PID        prints the milliseconds between the first interruption and the last thread let go
 #define _GNU_SOURCE
@@ -36,7 +37,8 @@ int main(int count, char** arguments) {
   for (struct dirent* entry; (entry = readdir(tasks)) != NULL && threads < MOST;)
     if (atoi(entry->d_name) > 0) tids[threads++] = atoi(entry->d_name);
   // The memory is ready before anybody has to wait for it.
-  char* stacks = mmap(NULL, (size_t)threads * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  char* stacks = mmap(NULL, (size_t)threads * STACK, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (stacks == MAP_FAILED) return 1;
 
   for (int i = 0; i < threads; i++) ptrace(PTRACE_SEIZE, tids[i], NULL, NULL);

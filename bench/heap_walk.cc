@@ -1,5 +1,5 @@
-// How long a glibc heap takes, on one core: a bare walk that touches each chunk's header and does nothing else
-// (the floor), against all that `heap` does. Prints CPU seconds of both, three times, and their ratio.
+// How long a glibc heap takes, on one core: a bare walk that touches each chunk's header and does nothing
+// else (the floor), against all that `heap` does. Prints CPU seconds of both, three times, and their ratio.
 //
 //   heap_walk CORE
 #include "coredump/open_core.h"
@@ -63,7 +63,8 @@ int main(int count, char** arguments) {
       const double before = cpu_seconds();
       const auto heaps = read_heaps({.snapshot = *snapshot});
       const double ours = cpu_seconds() - before;
-      std::printf("chunks %lu MiB %lu floor %.3f ours %.3f ratio %.2f\n", chunks, bytes >> 20, floor, ours, ours / floor);
+      std::printf("chunks %lu MiB %lu floor %.3f ours %.3f ratio %.2f\n", chunks, bytes >> 20, floor, ours,
+                  ours / floor);
     }
   return 0;
 }

@@ -1,16 +1,15 @@
-// A program that hangs with N threads in 20 distinct stacks, as a server does whose pools wait for work: the usual case for the tool, and
-// the one for which the time must depend on the stacks that differ and not on the threads.
+// A program that hangs with N threads in 20 distinct stacks, as a server does whose pools wait for work: the
+// usual case for the tool, and the one for which the time must depend on the stacks that differ and not on
+// the threads.
 //
 //   many_threads THREADS [HEAP_MEGABYTES [heartbeat]]
 //
-// Stack number S (0..19) has 8 + S % 8 frames: clone3, start_thread, the thread's entry, a chain of functions of its own, and a call
-// that blocks for ever (a mutex, a condition, a pipe or poll, by S % 4). Once every thread sleeps it prints "ready" and waits for the
-// end of its standard input. With `heartbeat`, one more thread wakes every millisecond; to each line on standard input the answer is the
-// longest time, in milliseconds, that lay between two of its beats since the line before: how long the program was held up.
-#include <poll.h>
-#include <pthread.h>
-#include <time.h>
-#include <unistd.h>
+// Stack number S (0..19) has 8 + S % 8 frames: clone3, start_thread, the thread's entry, a chain of functions
+// of its own, and a call that blocks for ever (a mutex, a condition, a pipe or poll, by S % 4). Once every
+// thread sleeps it prints "ready" and waits for the end of its standard input. With `heartbeat`, one more
+// thread wakes every millisecond; to each line on standard input the answer is the longest time, in
+// milliseconds, that lay between two of its beats since the line before: how long the program was held up.
+#include "sleeping_threads.h"
 
 #include <array>
 #include <atomic>
@@ -22,13 +21,17 @@
 #include <utility>
 #include <vector>
 
-#include "sleeping_threads.h"
+#include <poll.h>
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
 
 namespace {
 
 constexpr int STACKS = 20;
 constexpr std::size_t STACK_BYTES = 64 * 1024;
-constexpr std::size_t BLOCK_BYTES = 100'000;  // below malloc's mmap threshold: the heap is one arena, as in most programs
+constexpr std::size_t BLOCK_BYTES =
+    100'000;  // below malloc's mmap threshold: the heap is one arena, as in most programs
 
 struct Request {
   int number = 0;
@@ -42,7 +45,8 @@ pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 int empty_pipe[2];
 std::atomic<int> arrived = 0;
 
-// Frames that the call at the end of stack `stack` adds below our own functions, as seen by an unwinder on glibc 2.36.
+// Frames that the call at the end of stack `stack` adds below our own functions, as seen by an unwinder on
+// glibc 2.36.
 constexpr int blocking_frames(int stack) { return stack % 4 < 2 ? 2 : 1; }
 
 template <int Stack>
@@ -65,8 +69,8 @@ inline int block(const Request& request) {
   return request.number;
 }
 
-// A chain of functions without recursion: each (Stack, Level) is one of its own, and work remains after the call, so that no call
-// becomes a jump.
+// A chain of functions without recursion: each (Stack, Level) is one of its own, and work remains after the
+// call, so that no call becomes a jump.
 template <int Stack, int Level>
 [[gnu::noinline]] int serve(const Request& request, int depth, const char* phase) {
   int result = 0;
@@ -81,7 +85,8 @@ template <int Stack, int Level>
 
 template <int Stack>
 void* thread_entry(void* argument) {
-  constexpr int own_functions = 8 + Stack % 8 - 3 - blocking_frames(Stack);  // without clone3, start_thread and this one
+  constexpr int own_functions =
+      8 + Stack % 8 - 3 - blocking_frames(Stack);  // without clone3, start_thread and this one
   const auto& request = *static_cast<const Request*>(argument);
   int result = serve<Stack, own_functions - 1>(request, 0, "serving");
   asm volatile("" : "+r"(result)::"memory");
@@ -155,7 +160,8 @@ int main(int argument_count, char** arguments) {
     Request& request = requests[static_cast<std::size_t>(i)];
     request = {i, "customer " + std::to_string(i), 0.5 * i};
     pthread_t thread;
-    if (pthread_create(&thread, &attributes, table[static_cast<std::size_t>(i % STACKS)], &request) != 0) give_up("pthread_create");
+    if (pthread_create(&thread, &attributes, table[static_cast<std::size_t>(i % STACKS)], &request) != 0)
+      give_up("pthread_create");
   }
   while (arrived < threads || !standstill_bench::all_others_sleep()) usleep(1000);
   const bool has_heartbeat = argument_count > 3 && std::strcmp(arguments[3], "heartbeat") == 0;

@@ -1,12 +1,12 @@
 // When every thread of a program has come to rest: only then does its core show each in its place.
 #pragma once
 
+#include <cstring>
+#include <string>
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
-
-#include <cstring>
-#include <string>
 
 namespace standstill_bench {
 

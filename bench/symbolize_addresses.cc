@@ -1,9 +1,14 @@
-// The symbolizer alone, on one file and a list of addresses, to be held against llvm-symbolizer and addr2line.
+// The symbolizer alone, on one file and a list of addresses, to be held against llvm-symbolizer and
+// addr2line.
 //
 //   symbolize_addresses FILE [--cache] < ADDRESSES
 //
-// Reads one link-time address a line and prints what llvm-symbolizer prints with --no-demangle: for each address its frames, innermost
-// first, as a line with the function and a line with FILE:LINE, then an empty line.
+// Reads one link-time address a line and prints what llvm-symbolizer prints with --no-demangle: for each
+// address its frames, innermost first, as a line with the function and a line with FILE:LINE, then an empty
+// line.
+#include "coredump/snapshot.h"
+#include "symbolize/symbolizer.h"
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -11,9 +16,6 @@
 #include <vector>
 
 #include <elf.h>
-
-#include "coredump/snapshot.h"
-#include "symbolize/symbolizer.h"
 
 namespace standstill {
 namespace {
@@ -58,7 +60,8 @@ int run(const std::string& path, bool use_cache) {
   }
   std::vector<Address> addresses;
   char line[64];
-  while (std::fgets(line, sizeof line, stdin) != nullptr) addresses.emplace_back(std::strtoull(line, nullptr, 16));
+  while (std::fgets(line, sizeof line, stdin) != nullptr)
+    addresses.emplace_back(std::strtoull(line, nullptr, 16));
   const Snapshot snapshot = snapshot_of(*image, path);
   SymbolizerOptions options;
   options.use_cache = use_cache;

@@ -189,7 +189,7 @@ bool shows_in_traceback(const GoRuntime& runtime, std::string_view name) {
 }
 
 GoGroupFrames to_go_frames(const GoRuntime& runtime, const StackGroup& group, const Snapshot& snapshot,
-                      bool with_arguments) {
+                           bool with_arguments) {
   FrameList list(runtime, snapshot, with_arguments);
   for (std::uint32_t i = 0; i < group.frames.size(); ++i) list.add(group.frames[i], i);
   return list.take();

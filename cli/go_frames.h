@@ -32,7 +32,7 @@ struct GoGroupFrames {
 };
 
 GoGroupFrames to_go_frames(const GoRuntime& runtime, const StackGroup& group, const Snapshot& snapshot,
-                      bool with_arguments);
+                           bool with_arguments);
 
 // Whether a traceback shows a function: not those of the runtime, save exported ones.
 bool shows_in_traceback(const GoRuntime& runtime, std::string_view name);

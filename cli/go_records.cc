@@ -30,7 +30,7 @@ constexpr std::size_t MOST_WAITERS = 10'000;  // listed by name of one resource
 std::optional<std::int64_t> time_of_picture_in_go(const GoRuntime& runtime) {
   const Snapshot& snapshot = runtime.snapshot();
   if (snapshot.facts && snapshot.facts->clocks.monotonic_ns > 0) return snapshot.facts->clocks.monotonic_ns;
-  struct statx status {};
+  struct statx status{};
   if (snapshot.path.empty() || snapshot.path == "-" ||
       statx(AT_FDCWD, snapshot.path.c_str(), 0, STATX_MTIME | STATX_BTIME, &status) != 0 ||
       !S_ISREG(status.stx_mode))
@@ -163,7 +163,8 @@ class GoRecords {
     if (task.is_scanned) state.mark += " (scan)";
     state.kind = kind_of_wait(reason, task.status);
     // "semacquire" says little, and a writer that waits for others waits in the Mutex inside its RWMutex.
-    if ((state.kind == "SEMAPHORE" || state.kind == "MUTEX") && !kind_of_lock.empty()) state.kind = kind_of_lock;
+    if ((state.kind == "SEMAPHORE" || state.kind == "MUTEX") && !kind_of_lock.empty())
+      state.kind = kind_of_lock;
     state.counts_minutes = task.status == GoStatus::WAITING || task.status == GoStatus::SYSCALL;
     findings_.go.states.push_back(std::move(state));
     return entry->second;

@@ -10,8 +10,7 @@
 namespace standstill {
 
 // `is_walked`: every sample and every block was looked at.
-HeapRecord to_heap_record(HeapProfile heap, const Snapshot& snapshot, Symbolizer& symbolizer,
-                          bool is_walked);
+HeapRecord to_heap_record(HeapProfile heap, const Snapshot& snapshot, Symbolizer& symbolizer, bool is_walked);
 
 // Fills `findings.heaps` and the target's list of allocators.
 void add_heap_records(Findings& findings, const Snapshot& snapshot, Symbolizer& symbolizer,

@@ -22,7 +22,8 @@ constexpr std::size_t WIDTH = 80;
 constexpr std::size_t COLUMN = 28;  // where the explanations start
 
 constexpr const char* TARGET_HELP =
-    "TARGET is the pid of a running process, which is stopped for some milliseconds; or a core file of it, as "
+    "TARGET is the pid of a running process, which is stopped for some milliseconds; or a core file of it, "
+    "as "
     "the kernel or gdb's gcore writes it, plain or compressed (.zst, .lz4, .gz, .xz); or - for a core on "
     "standard input. A file whose name is a number counts as a file.";
 

@@ -158,7 +158,8 @@ Result<Findings> investigate_together(const Options& options) {
     all.push_back({.snapshot = std::move(*snapshot), .waits = {}, .findings = {}});
   }
   std::vector<ProcessWaits> processes;
-  // Between processes it is threads that wait for each other; numbers of goroutines mean something in one only.
+  // Between processes it is threads that wait for each other; numbers of goroutines mean something in one
+  // only.
   Options of_threads = options;
   of_threads.tasks = "threads";
   for (Examined& one : all) {

@@ -21,7 +21,7 @@ struct Options {
   std::string output;  // "": standard output
   std::string color = "auto";
   std::vector<std::string> more_targets;  // looked at together with `target`
-  bool no_stop = false;  // of a pid: look at it without stopping it
+  bool no_stop = false;                   // of a pid: look at it without stopping it
   bool quiet = false;
   bool verbose = false;
   bool use_cache = true;
@@ -32,8 +32,8 @@ struct Options {
   std::string runtime_profile;  // one that a language runtime keeps; "": none is looked for
   HeapDetail heap_detail = HeapDetail::NONE;
   bool reads_profiles = false;  // capture: what profiles are made of is read, though none is printed
-  std::string from;                  // pprof: an allocator's own dump, instead of a target
-  bool per_task = false;  // pprof
+  std::string from;             // pprof: an allocator's own dump, instead of a target
+  bool per_task = false;        // pprof
   // Whether the answer says who keeps whom waiting. Set by the command: stacks alone are had for less.
   bool wants_verdict = true;
   bool exit_code = false;            // --exit-code

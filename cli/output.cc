@@ -55,7 +55,7 @@ std::unexpected<Error> Output::cannot_write(int error) const {
 }
 
 Result<void> Output::write(std::string_view bytes) {
-  struct stat status {};
+  struct stat status{};
   if (kind_ == Kind::EXISTING && fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode) &&
       ftruncate(descriptor_, 0) != 0)
     return cannot_write(errno);

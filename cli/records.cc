@@ -30,7 +30,7 @@ std::string time_text(std::time_t seconds) {
 
 // A core has no time of its own: when its file was last written is the next best.
 std::string time_of_file(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (path.empty() || path == "-" || stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
   return time_text(status.st_mtime);
 }
@@ -151,7 +151,7 @@ TargetRecord to_target_record(const Snapshot& snapshot) {
 
 std::optional<double> time_of_picture(const Snapshot& snapshot) {
   if (snapshot.facts) return static_cast<double>(snapshot.facts->clocks.realtime_ns) / 1e9;
-  struct stat status {};
+  struct stat status{};
   if (snapshot.path.empty() || snapshot.path == "-" || stat(snapshot.path.c_str(), &status) != 0 ||
       !S_ISREG(status.st_mode))
     return std::nullopt;

@@ -52,7 +52,7 @@ class FileSink : public CoreSink {
     if (auto done = flush(); !done) return done;
     if (auto done = file_.finish(); !done) return done;
     if (auto done = file_.publish(); !done) return done;
-    struct stat status {};
+    struct stat status{};
     if (::fstat(file_.descriptor(), &status) == 0)
       stored_ = std::min<std::uint64_t>(static_cast<std::uint64_t>(status.st_blocks) * 512, file_.size());
     return {};

@@ -72,7 +72,8 @@ Error no_such_process(int pid) {
     return {
         fmt::format("process {} exists, but /proc does not show it to you (it is mounted with hidepid)", pid),
         fmt::format("run as root: sudo standstill {}", pid)};
-  return {fmt::format("there is no process {}, and no file of that name", pid), "list processes with: ps -ef"};
+  return {fmt::format("there is no process {}, and no file of that name", pid),
+          "list processes with: ps -ef"};
 }
 
 std::string user_of(int pid, unsigned& uid) {

@@ -65,7 +65,7 @@ std::string living_folder(int pid) {
 
 // What a path leads to, asked without going to a file server: one that has died would hold us up, too.
 void set_kind_of_path(int fd_folder, const char* name, OpenFile& file) {
-  struct statx status {};
+  struct statx status{};
   if (::statx(fd_folder, name, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &status) != 0) return;
   switch (status.stx_mode & S_IFMT) {
     case S_IFREG:
@@ -201,10 +201,10 @@ bool is_other_end(const OpenFile& asked, int links, int details, const char* nam
     return text && fdinfo_shows_lock(*text, asked.inode);
   }
   // The link's own rights say how the pipe is open: lr-x------, l-wx------.
-  struct stat status {};
+  struct stat status{};
   if (::fstatat(links, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
   if (asked.path.starts_with('/')) {  // a FIFO of this name, here or in another mount namespace
-    struct statx target {};
+    struct statx target{};
     if (::statx(links, name, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &target) != 0 ||
         target.stx_ino != asked.inode)
       return false;

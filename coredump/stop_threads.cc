@@ -180,9 +180,10 @@ class Tracer {
 
   // True when there is nothing to wait for any more: it stands, or it is gone.
   //
-  // The stop is looked at and left to be waited for (WNOWAIT). With a stop that has been waited for, the kernel
-  // forgets the signal that the thread stands before (kernel/exit.c, wait_task_stopped: exit_code becomes 0), and
-  // were we killed just then, it would be lost. That happened to 6 of 229,021 signals in 168 kills.
+  // The stop is looked at and left to be waited for (WNOWAIT). With a stop that has been waited for, the
+  // kernel forgets the signal that the thread stands before (kernel/exit.c, wait_task_stopped: exit_code
+  // becomes 0), and were we killed just then, it would be lost. That happened to 6 of 229,021 signals in 168
+  // kills.
   bool has_stopped(Tracee& tracee) {
     siginfo_t info{};
     const int answer = ::waitid(P_PID, static_cast<id_t>(tracee.tid), &info,

@@ -21,7 +21,8 @@ BlockCounts& BlockCounts::operator+=(const BlockCounts& other) {
     used[i] += other.used[i];
     free[i] += other.free[i];
   }
-  for (const FirstWordCounts::Entry& entry : other.first_words.entries()) first_words.add(entry.key, entry.count);
+  for (const FirstWordCounts::Entry& entry : other.first_words.entries())
+    first_words.add(entry.key, entry.count);
   return *this;
 }
 

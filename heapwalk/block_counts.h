@@ -1,5 +1,5 @@
-// Counters that a walk over blocks fills: by size class, and by the word that an object begins with where that
-// may be a pointer to a virtual table. Each worker has its own; they are added up afterwards.
+// Counters that a walk over blocks fills: by size class, and by the word that an object begins with where
+// that may be a pointer to a virtual table. Each worker has its own; they are added up afterwards.
 //
 // Size classes: every multiple of 16 up to 1 KiB, above four for each power of two.
 #pragma once
@@ -64,7 +64,9 @@ class FirstWordCounts {
   };
   static constexpr std::size_t MOST_ENTRIES = 1 << 20;  // beyond that kinds are not told apart any more
 
-  void add(std::uint64_t word, unsigned size_class, std::uint64_t size) { add(word << 8 | size_class, {1, size}); }
+  void add(std::uint64_t word, unsigned size_class, std::uint64_t size) {
+    add(word << 8 | size_class, {1, size});
+  }
 
   void add(std::uint64_t key, const BlockCount& count) {
     if (2 * used_ >= entries_.size()) {

@@ -34,8 +34,8 @@ class Scanner {
   }
   // "11: 70240 [11: 70240]"
   bool counts(HeapCounts& live, HeapCounts& total) {
-    return number(live.objects) && skip(":") && number(live.bytes) && skip("[") && number(total.objects) && skip(":") &&
-           number(total.bytes) && skip("]");
+    return number(live.objects) && skip(":") && number(live.bytes) && skip("[") && number(total.objects) &&
+           skip(":") && number(total.bytes) && skip("]");
   }
   bool stack(std::vector<Address>& frames) {
     for (std::uint64_t pc = 0; !at_end(); frames.emplace_back(pc))
@@ -53,7 +53,8 @@ class Scanner {
 
  private:
   void skip_spaces() {
-    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\t' || rest_.front() == '\r')) rest_.remove_prefix(1);
+    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\t' || rest_.front() == '\r'))
+      rest_.remove_prefix(1);
   }
   std::string_view rest_;
 };
@@ -81,7 +82,8 @@ class Reader {
         while (next(line)) read_mapping(line);
         break;
       }
-      const bool done = file_.table.dump == HeapDump::JEMALLOC ? read_jemalloc_line(line) : read_gperftools_line(line);
+      const bool done =
+          file_.table.dump == HeapDump::JEMALLOC ? read_jemalloc_line(line) : read_gperftools_line(line);
       if (!done) return wrong(line);
     }
     finish();
@@ -120,7 +122,8 @@ class Reader {
   bool read_gperftools_line(std::string_view line) {
     Scanner scanner(line);
     HeapSample sample;
-    if (!scanner.counts(sample.live, sample.total) || !scanner.skip("@") || !scanner.stack(sample.stack)) return false;
+    if (!scanner.counts(sample.live, sample.total) || !scanner.skip("@") || !scanner.stack(sample.stack))
+      return false;
     file_.table.samples.push_back(std::move(sample));
     return true;
   }
@@ -144,7 +147,8 @@ class Reader {
       return true;
     }
     std::uint64_t uid = 0;
-    if (!scanner.skip("t") || !scanner.number(uid) || !scanner.skip(":") || !scanner.counts(live, total)) return false;
+    if (!scanner.skip("t") || !scanner.number(uid) || !scanner.skip(":") || !scanner.counts(live, total))
+      return false;
     if (file_.table.samples.empty())
       file_.table.threads.push_back({uid, std::string(scanner.rest()), live, total});
     else

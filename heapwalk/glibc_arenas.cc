@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::size_t MOST_ARENAS = 65536;
 constexpr std::size_t MOST_HEAPS = 1 << 20;
-// HEAP_MAX_SIZE: 64 MiB; with the tunable glibc.malloc.hugetlb=2 of 2.35 to 2.42 four huge pages of 2 MiB or 1 GiB.
+// HEAP_MAX_SIZE: 64 MiB; with the tunable glibc.malloc.hugetlb=2 of 2.35 to 2.42 four huge pages of 2 MiB or
+// 1 GiB.
 constexpr std::array<std::uint64_t, 3> HEAP_SIZES = {64ull << 20, 8ull << 20, 4ull << 30};
 
 struct HeapInfo {
@@ -78,11 +79,13 @@ class Reader {
       return;
     }
     const std::uint64_t size = *field & ~FLAGS;
-    if (arena.top.value() % 16 != 0 || size < FENCE || size > range->end - arena.top || size > arena.system_mem) {
+    if (arena.top.value() % 16 != 0 || size < FENCE || size > range->end - arena.top ||
+        size > arena.system_mem) {
       warn(arena.top,
-           fmt::format("top chunk at {} of arena {}: its size field is {:#x}, which is more than the {:#x} bytes "
-                       "that its memory has left",
-                       to_string(arena.top), to_string(arena.address), *field, range->end - arena.top));
+           fmt::format(
+               "top chunk at {} of arena {}: its size field is {:#x}, which is more than the {:#x} bytes "
+               "that its memory has left",
+               to_string(arena.top), to_string(arena.address), *field, range->end - arena.top));
       return;
     }
     arena.top_size = size;
@@ -99,8 +102,8 @@ class Reader {
     for (Address at = main; found_.arenas.size() < MOST_ARENAS;) {
       auto arena = read_arena(at);
       if (!arena || (at != main && !is_plausible(*arena))) {
-        warn(before + layout_.next(),
-             fmt::format("arena {}: the next arena would be {}, where none is", to_string(before), to_string(at)));
+        warn(before + layout_.next(), fmt::format("arena {}: the next arena would be {}, where none is",
+                                                  to_string(before), to_string(at)));
         ring_is_broken_ = true;
         return;
       }
@@ -112,8 +115,9 @@ class Reader {
       at = Address(word(at + layout_.next()));
       if (at == main) return;
       if (seen.contains(at)) {
-        warn(before + layout_.next(), fmt::format("arena {}: the ring of arenas turns back to {} instead of the main arena",
-                                                  to_string(before), to_string(at)));
+        warn(before + layout_.next(),
+             fmt::format("arena {}: the ring of arenas turns back to {} instead of the main arena",
+                         to_string(before), to_string(at)));
         ring_is_broken_ = true;
         return;
       }
@@ -150,7 +154,8 @@ class Reader {
 
   void find_lost_arenas() {
     for (const auto& [address, heap] : all_heaps()) {
-      const bool known = std::ranges::any_of(found_.arenas, [&](const Arena& arena) { return arena.address == address; });
+      const bool known =
+          std::ranges::any_of(found_.arenas, [&](const Arena& arena) { return arena.address == address; });
       if (known || address - heap.address > 48) continue;
       auto arena = read_arena(address);
       if (!arena || !is_plausible(*arena)) continue;
@@ -196,8 +201,9 @@ class Reader {
       break;
     }
     if (heap_size == 0) {
-      warn(arena.address, fmt::format("arena {} does not stand at the start of a heap; its chunks cannot be found",
-                                      to_string(arena.address)));
+      warn(arena.address,
+           fmt::format("arena {} does not stand at the start of a heap; its chunks cannot be found",
+                       to_string(arena.address)));
       return;
     }
     std::vector<HeapInfo> heaps = chain_of(arena, heap_size);
@@ -211,8 +217,8 @@ class Reader {
       found_.regions.push_back({index, start, heap.address + heap.size});
     }
     if (total != arena.system_mem)
-      warn(arena.address, fmt::format("arena {} says it has {} bytes, its heaps have {}", to_string(arena.address),
-                                      arena.system_mem, total));
+      warn(arena.address, fmt::format("arena {} says it has {} bytes, its heaps have {}",
+                                      to_string(arena.address), arena.system_mem, total));
   }
 
   // From the newest heap, which has the top, back to the first, which has the arena.
@@ -240,7 +246,8 @@ class Reader {
     // The chain is broken: what names this arena is taken instead.
     const auto [first, last] = all_heaps().equal_range(arena.address);
     for (auto one = first; one != last; ++one)
-      if (std::ranges::none_of(heaps, [&](const HeapInfo& heap) { return heap.address == one->second.address; }))
+      if (std::ranges::none_of(heaps,
+                               [&](const HeapInfo& heap) { return heap.address == one->second.address; }))
         heaps.push_back(one->second);
     return heaps;
   }

@@ -31,7 +31,8 @@ struct CacheLayout {
   }
   std::uint64_t entries() const { return 2 * lists; }
 };
-constexpr std::array<CacheLayout, 2> CACHE_LAYOUTS = {{{"2.30 to 2.41", 64, false}, {"2.42 and later", 76, true}}};
+constexpr std::array<CacheLayout, 2> CACHE_LAYOUTS = {
+    {{"2.30 to 2.41", 64, false}, {"2.42 and later", 76, true}}};
 
 class Reader {
  public:
@@ -42,7 +43,8 @@ class Reader {
     const std::size_t count = arenas_.arenas.size();
     found_.lists.resize(count);
     found_.landmarks.resize(count);
-    for (auto* numbers : {&found_.binned_blocks, &found_.binned_bytes, &found_.fast_blocks, &found_.fast_bytes})
+    for (auto* numbers :
+         {&found_.binned_blocks, &found_.binned_bytes, &found_.fast_blocks, &found_.fast_bytes})
       numbers->resize(count);
     find_caches();
     hides_links_ = links_are_hidden();
@@ -96,7 +98,8 @@ class Reader {
   void find_caches() {
     std::vector<const Thread*> voters;
     const std::size_t stride = std::max<std::size_t>(1, snapshot_.threads.size() / VOTERS);
-    for (std::size_t i = 0; i < snapshot_.threads.size(); i += stride) voters.push_back(&snapshot_.threads[i]);
+    for (std::size_t i = 0; i < snapshot_.threads.size(); i += stride)
+      voters.push_back(&snapshot_.threads[i]);
     for (const auto& [from, to] : {std::pair(std::uint64_t{8}, NEAR_TLS), std::pair(NEAR_TLS + 8, FAR_TLS)}) {
       std::map<std::pair<std::uint64_t, const CacheLayout*>, unsigned> votes;
       for (const Thread* thread : voters)
@@ -113,7 +116,8 @@ class Reader {
       return;
     }
     if (arenas_.arenas.front().top_size != 0)
-      found_.notes.push_back({Severity::INFO, "no thread has a cache of free chunks (or none that was found)", {}});
+      found_.notes.push_back(
+          {Severity::INFO, "no thread has a cache of free chunks (or none that was found)", {}});
   }
 
   void take_caches(std::uint64_t offset, const CacheLayout& layout) {
@@ -158,7 +162,8 @@ class Reader {
       const auto number = memory_.read<std::uint16_t>(cache.address + 2 * i);
       const auto head = memory_.read_address(cache.address + cache.layout->entries() + 8 * i);
       if (!number || !head) return;
-      const std::uint64_t expected = cache.layout->counts_room ? most - std::min<std::uint64_t>(most, *number) : *number;
+      const std::uint64_t expected =
+          cache.layout->counts_room ? most - std::min<std::uint64_t>(most, *number) : *number;
       read_cache_list(cache, i, *head, expected, sum);
     }
     if (sum.blocks == 0) return;
@@ -166,8 +171,10 @@ class Reader {
     found_.tcache_bytes += sum.bytes;
   }
 
-  void read_cache_list(const Cache& cache, unsigned list, Address head, std::uint64_t expected, HeapFreeList& sum) {
-    const std::uint64_t size = list < 64 ? SMALLEST_CHUNK + 16 * list : 0;  // above: several sizes in one list
+  void read_cache_list(const Cache& cache, unsigned list, Address head, std::uint64_t expected,
+                       HeapFreeList& sum) {
+    const std::uint64_t size =
+        list < 64 ? SMALLEST_CHUNK + 16 * list : 0;  // above: several sizes in one list
     const auto place = [&] {
       return size != 0 ? fmt::format("thread {}'s cache of chunks of {} bytes", cache.tid, size)
                        : fmt::format("thread {}'s cache of large chunks", cache.tid);
@@ -178,13 +185,14 @@ class Reader {
       const auto stored = word(entry);
       const auto field = word(entry - 8);
       if (entry.value() % 16 != 0 || !stored || !field) {
-        warn(link, fmt::format("{}: after {} chunks the link at {} leads to {}, which is no chunk", place(), count,
-                               to_string(link), to_string(entry)));
+        warn(link, fmt::format("{}: after {} chunks the link at {} leads to {}, which is no chunk", place(),
+                               count, to_string(link), to_string(entry)));
         return;
       }
       const std::uint64_t chunk_size = *field & ~FLAGS;
       if (size != 0 ? chunk_size != size : chunk_size < SMALLEST_CHUNK || chunk_size % 16 != 0) {
-        warn(entry - 16, fmt::format("{}: the chunk at {} says {} bytes", place(), to_string(entry - 16), chunk_size));
+        warn(entry - 16,
+             fmt::format("{}: the chunk at {} says {} bytes", place(), to_string(entry - 16), chunk_size));
         return;
       }
       if (count > 65535 || !found_.cached.insert(entry - 16)) {
@@ -216,7 +224,8 @@ class Reader {
     std::array<FastBin, FAST_BIN_COUNT> bins;
     for (unsigned bin = 0; bin < FAST_BIN_COUNT; ++bin) {
       const std::uint64_t size = SMALLEST_CHUNK + 16 * bin;
-      bins[bin] = {{"fast", size, size, 0, 0}, arena.address + arenas_.layout->fast_bins + 8 * bin,
+      bins[bin] = {{"fast", size, size, 0, 0},
+                   arena.address + arenas_.layout->fast_bins + 8 * bin,
                    Address(arena.fast_bins[bin])};
     }
     MemoryCursor cursor(memory_);
@@ -248,10 +257,12 @@ class Reader {
       return fmt::format("fast bin of chunks of {} bytes of arena {}", size, to_string(arena.address));
     };
     if (bytes == nullptr || (words[1] & ~FLAGS) != size)
-      return warn(bin.link, fmt::format("{}: after {} chunks the link at {} leads to {}, which is no such chunk", name(),
-                                        bin.list.blocks, to_string(bin.link), to_string(chunk)));
+      return warn(bin.link,
+                  fmt::format("{}: after {} chunks the link at {} leads to {}, which is no such chunk",
+                              name(), bin.list.blocks, to_string(bin.link), to_string(chunk)));
     if (!found_.cached.insert(chunk))
-      return warn(chunk, fmt::format("{}: the chunk at {} is in it, or in another list, twice", name(), to_string(chunk)));
+      return warn(chunk, fmt::format("{}: the chunk at {} is in it, or in another list, twice", name(),
+                                     to_string(chunk)));
     ++bin.list.blocks;
     bin.list.bytes += size;
     bin.link = chunk + CHUNK_HEADER;
@@ -293,8 +304,8 @@ class Reader {
       std::memcpy(words.data(), bytes, 32);
       const std::uint64_t size = words[1] & ~FLAGS;
       if (Address(words[3]) != before) {
-        warn(chunk + 24, fmt::format("{}: the chunk at {} follows {}, but points back to {}", name(), to_string(chunk),
-                                     to_string(before), to_string(Address(words[3]))));
+        warn(chunk + 24, fmt::format("{}: the chunk at {} follows {}, but points back to {}", name(),
+                                     to_string(chunk), to_string(before), to_string(Address(words[3]))));
         return;
       }
       // Small bins hold chunks of one size: 32 in bin 2, 48 in bin 3, ...
@@ -318,7 +329,8 @@ class Reader {
       chunk = Address(words[2]);
     }
     if (const auto back = memory_.read_address(head + 24); back && *back != before)
-      warn(head + 24, fmt::format("{}: its last chunk is {}, but it says {}", name(), to_string(before), to_string(*back)));
+      warn(head + 24, fmt::format("{}: its last chunk is {}, but it says {}", name(), to_string(before),
+                                  to_string(*back)));
   }
 
   // In a large bin the first chunk of each size is in a second list.
@@ -326,8 +338,9 @@ class Reader {
     const auto forward = memory_.read_address(chunk + 32);
     if (!forward || !*forward) return;  // not the first of its size
     if (forward->value() % 16 == 0 && memory_.read_address(*forward + 40) == chunk) return;
-    warn(chunk + 32, fmt::format("{}: the chunk at {} names {} as the next smaller, which does not point back", name,
-                                 to_string(chunk), to_string(*forward)));
+    warn(chunk + 32,
+         fmt::format("{}: the chunk at {} names {} as the next smaller, which does not point back", name,
+                     to_string(chunk), to_string(*forward)));
   }
 
   const Snapshot& snapshot_;

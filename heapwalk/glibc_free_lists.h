@@ -35,9 +35,9 @@ class ChunkSet {
 };
 
 struct FreeLists {
-  ChunkSet cached;                                // in a thread's cache or a fast bin
-  std::vector<std::vector<HeapFreeList>> lists;   // of each arena
-  std::vector<std::uint64_t> binned_blocks;       // of each arena: chunks in bins
+  ChunkSet cached;                               // in a thread's cache or a fast bin
+  std::vector<std::vector<HeapFreeList>> lists;  // of each arena
+  std::vector<std::uint64_t> binned_blocks;      // of each arena: chunks in bins
   std::vector<std::uint64_t> binned_bytes;
   std::vector<std::uint64_t> fast_blocks;
   std::vector<std::uint64_t> fast_bytes;

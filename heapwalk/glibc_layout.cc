@@ -95,7 +95,8 @@ std::optional<Parameters> find_parameters(const Snapshot& snapshot, const std::v
   // glibc malloc/malloc.c, struct malloc_par: what stands before and behind sbrk_base.
   //     2.27..2.34   n_mmaps -32, n_mmaps_max -28, max_n_mmaps -24, no_dyn_threshold -20
   //     2.35..2.43   n_mmaps -36, n_mmaps_max -32, max_n_mmaps -28, no_dyn_threshold -24
-  //     all          mmapped_mem -16, max_mmapped_mem -8, tcache_bins +8, tcache_max_bytes +16, tcache_count +24
+  //     all          mmapped_mem -16, max_mmapped_mem -8, tcache_bins +8, tcache_max_bytes +16, tcache_count
+  //     +24
   struct Variant {
     std::uint64_t count, limit, most;
   };
@@ -127,8 +128,7 @@ std::optional<Parameters> find_parameters(const Snapshot& snapshot, const std::v
         if (base - heap->start < 16) points += 2;
         if (points <= most_points) continue;
         most_points = points;
-        best = Parameters{at, base, count, mapped,
-                          segment.words[i + 3] <= 65535 ? segment.words[i + 3] : 0};
+        best = Parameters{at, base, count, mapped, segment.words[i + 3] <= 65535 ? segment.words[i + 3] : 0};
       }
     }
   }

@@ -31,7 +31,8 @@ namespace standstill {
 
 namespace glibc {
 
-constexpr unsigned BIN_COUNT = 127;  // lists: 1 unsorted, 62 small, 64 large ones, of which the last is unused
+constexpr unsigned BIN_COUNT =
+    127;  // lists: 1 unsorted, 62 small, 64 large ones, of which the last is unused
 constexpr unsigned FAST_BIN_COUNT = 10;
 constexpr std::uint64_t CHUNK_HEADER = 16;
 constexpr std::uint64_t SMALLEST_CHUNK = 32;

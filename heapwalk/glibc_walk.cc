@@ -83,7 +83,8 @@ class RegionWalk {
       const std::uint64_t next_field = load(after + 8);
       if ((next_field & PREVIOUS_IN_USE) == 0) {
         if (load(after) != size) {
-          return damage(next, "says that the chunk below is free and of another size than that chunk says itself",
+          return damage(next,
+                        "says that the chunk below is free and of another size than that chunk says itself",
                         next_field);
         }
         result_.counts.blocks.free[SizeClasses::of(size)].add(size);
@@ -102,7 +103,8 @@ class RegionWalk {
     if (size % 16 != 0) return "has a size that is no multiple of 16";
     if (size > region_.end - chunk) return "would reach beyond the end of its heap";
     if ((field & IS_MAPPED) != 0) return "says it has a mapping of its own";
-    if (arena_.is_main && (field & OTHER_ARENA) != 0) return "says it belongs to another arena than the main one";
+    if (arena_.is_main && (field & OTHER_ARENA) != 0)
+      return "says it belongs to another arena than the main one";
     return nullptr;
   }
 
@@ -145,7 +147,8 @@ class RegionWalk {
 
   std::optional<Address> damage(Address chunk, const char* wrong, std::uint64_t field) {
     result_.counts.is_partial = true;
-    std::string text = fmt::format("arena {}: the chunk at {} {}", to_string(arena_.address), to_string(chunk), wrong);
+    std::string text =
+        fmt::format("arena {}: the chunk at {} {}", to_string(arena_.address), to_string(chunk), wrong);
     if (field != 0) text += fmt::format(" (its size field is {:#x})", field);
     if (before_)
       text += fmt::format("; before it lies a chunk of {} bytes, which the program has at {}", before_size_,
@@ -325,7 +328,8 @@ class MappedChunks {
     const std::uint8_t* bytes = cursor_.at(at, 16);
     if (bytes == nullptr) return std::nullopt;
     const std::uint64_t offset = load(bytes), field = load(bytes + 8), size = field & ~FLAGS;
-    if ((field & FLAGS) != IS_MAPPED || offset > 1 || size < 4096 - 16 || size > end - at) return std::nullopt;
+    if ((field & FLAGS) != IS_MAPPED || offset > 1 || size < 4096 - 16 || size > end - at)
+      return std::nullopt;
     std::uint64_t length = 0;
     if (size % 4096 == 0) length = size;
     if ((size + 16) % 4096 == 0) length = size + 16;
@@ -351,8 +355,9 @@ class MappedChunks {
     walk_.mapped.is_partial = true;
     walk_.notes.push_back(
         {Severity::WARNING,
-         fmt::format("malloc says it has {} chunks with mappings of their own, {} bytes; found were {} with {} bytes",
-                     said.mapped_count, said.mapped_bytes, count_, walk_.mapped_bytes),
+         fmt::format(
+             "malloc says it has {} chunks with mappings of their own, {} bytes; found were {} with {} bytes",
+             said.mapped_count, said.mapped_bytes, count_, walk_.mapped_bytes),
          to_string(said.address_of_sbrk_base)});
   }
 

@@ -10,16 +10,16 @@
 namespace standstill::glibc {
 
 struct ArenaCounts {
-  BlockCounts blocks;          // used: what the program has; free: in bins, fast bins and caches, without the top
-  BlockCount cached;           // of free
-  std::uint64_t fences = 0;    // bytes of the small chunks that end heaps
-  std::uint64_t lost = 0;      // bytes that were passed over after damage
+  BlockCounts blocks;  // used: what the program has; free: in bins, fast bins and caches, without the top
+  BlockCount cached;   // of free
+  std::uint64_t fences = 0;  // bytes of the small chunks that end heaps
+  std::uint64_t lost = 0;    // bytes that were passed over after damage
   bool is_partial = false;
 };
 
 struct Walk {
   std::vector<ArenaCounts> arenas;
-  ArenaCounts mapped;  // chunks with a mapping of their own
+  ArenaCounts mapped;              // chunks with a mapping of their own
   std::uint64_t mapped_bytes = 0;  // of their mappings
   std::vector<Note> notes;
 };

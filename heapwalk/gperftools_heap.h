@@ -39,7 +39,8 @@ std::optional<std::vector<HeapSample>> read_samples(const Snapshot& snapshot,
                                                     const std::vector<DataWords>& data);
 
 // Static::growth_stacks_: each time the heap took memory from the system, the newest first.
-std::optional<std::vector<HeapSample>> read_growth(const Snapshot& snapshot, const std::vector<DataWords>& data);
+std::optional<std::vector<HeapSample>> read_growth(const Snapshot& snapshot,
+                                                   const std::vector<DataWords>& data);
 
 // The table of the heap profiler (HEAPPROFILE, HeapProfilerStart): all allocations by stack, in the order of
 // GetHeapProfile. `code` is where the allocator's functions lie. Nothing where it does not run.

@@ -39,7 +39,8 @@ HeapSample to_sample(const Bucket& bucket) {
   return sample;
 }
 
-std::optional<std::vector<HeapSample>> read_buckets(const Snapshot& snapshot, Address table, std::uint64_t count) {
+std::optional<std::vector<HeapSample>> read_buckets(const Snapshot& snapshot, Address table,
+                                                    std::uint64_t count) {
   std::vector<std::uint8_t> scratch;
   const Bytes heads = snapshot.memory.bytes_in(table, 8 * TABLE_SIZE, scratch);
   if (heads.size() < 8 * TABLE_SIZE) return std::nullopt;
@@ -49,11 +50,13 @@ std::optional<std::vector<HeapSample>> read_buckets(const Snapshot& snapshot, Ad
     std::memcpy(&at, heads.data() + 8 * i, 8);
     while (at != 0) {
       const auto bucket = snapshot.memory.read<Bucket>(Address(at));
-      if (!bucket || bucket->depth < 0 || bucket->depth > static_cast<int>(DEEPEST) || samples.size() >= count)
+      if (!bucket || bucket->depth < 0 || bucket->depth > static_cast<int>(DEEPEST) ||
+          samples.size() >= count)
         return std::nullopt;
       HeapSample sample = to_sample(*bucket);
       for (int frame = 0; frame < bucket->depth; ++frame) {
-        const auto pc = snapshot.memory.read_address(Address(bucket->stack) + 8 * static_cast<unsigned>(frame));
+        const auto pc =
+            snapshot.memory.read_address(Address(bucket->stack) + 8 * static_cast<unsigned>(frame));
         if (!pc) return std::nullopt;
         sample.stack.push_back(*pc);
       }
@@ -78,7 +81,8 @@ std::optional<HeapTable> read_profiler(const Snapshot& snapshot, const std::vect
     for (const std::uint64_t word : segment.words) {
       if (word < 4096 || word % 8 != 0 || word >> 47 != 0) continue;
       std::array<std::uint64_t, 13> fields;
-      if (!snapshot.memory.copy(Address(word), {reinterpret_cast<std::uint8_t*>(fields.data()), sizeof(fields)}) ||
+      if (!snapshot.memory.copy(Address(word),
+                                {reinterpret_cast<std::uint8_t*>(fields.data()), sizeof(fields)}) ||
           !is_code(fields[0]) || !is_code(fields[1]))
         continue;
       for (const std::size_t table : {std::size_t{10}, std::size_t{9}}) {
@@ -94,9 +98,8 @@ std::optional<HeapTable> read_profiler(const Snapshot& snapshot, const std::vect
         found.live = to_sample(total).live;
         found.total = to_sample(total).total;
         // The same algorithm on the same order, because that decides between equal ones.
-        std::sort(samples->begin(), samples->end(), [](const HeapSample& a, const HeapSample& b) {
-          return a.live.bytes > b.live.bytes;
-        });
+        std::sort(samples->begin(), samples->end(),
+                  [](const HeapSample& a, const HeapSample& b) { return a.live.bytes > b.live.bytes; });
         found.samples = std::move(*samples);
         return found;
       }

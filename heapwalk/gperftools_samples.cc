@@ -13,7 +13,8 @@ constexpr std::size_t MOST_SAMPLES = 1 << 22;
 bool is_pointer(std::uint64_t word) { return word >= 4096 && word % 8 == 0 && word >> 47 == 0; }
 
 // `words` holds size, depth and the frames of a StackTrace.
-std::optional<HeapSample> read_trace(const Snapshot& snapshot, Address address, Address* last_slot = nullptr) {
+std::optional<HeapSample> read_trace(const Snapshot& snapshot, Address address,
+                                     Address* last_slot = nullptr) {
   std::array<std::uint64_t, 2 + STACK_DEPTH> words;
   if (!snapshot.memory.copy(address, {reinterpret_cast<std::uint8_t*>(words.data()), sizeof(words)}))
     return std::nullopt;
@@ -25,12 +26,14 @@ std::optional<HeapSample> read_trace(const Snapshot& snapshot, Address address, 
   return sample;
 }
 
-std::optional<std::vector<HeapSample>> read_sample_list(const Snapshot& snapshot, Address head, Address first) {
+std::optional<std::vector<HeapSample>> read_sample_list(const Snapshot& snapshot, Address head,
+                                                        Address first) {
   std::vector<HeapSample> samples;
   Address before = head;
   for (Address at = first; at != head;) {
     const auto span = read_span(snapshot.memory, at);
-    if (!span || !span->is_sample || span->previous != before || samples.size() > MOST_SAMPLES) return std::nullopt;
+    if (!span || !span->is_sample || span->previous != before || samples.size() > MOST_SAMPLES)
+      return std::nullopt;
     auto sample = read_trace(snapshot, span->objects);
     if (!sample) return std::nullopt;
     samples.push_back(std::move(*sample));
@@ -52,7 +55,8 @@ std::vector<HeapSample> read_growth_list(const Snapshot& snapshot, Address first
   std::vector<HeapSample> samples;
   std::unordered_set<Address> seen;
   for (Address at = first, next; at; at = next) {
-    auto sample = at.value() % 8 == 0 && seen.insert(at).second ? read_trace(snapshot, at, &next) : std::nullopt;
+    auto sample =
+        at.value() % 8 == 0 && seen.insert(at).second ? read_trace(snapshot, at, &next) : std::nullopt;
     if (!sample || !is_growth(snapshot, *sample)) return {};
     samples.push_back(std::move(*sample));
   }
@@ -79,7 +83,8 @@ std::optional<Span> read_span(const MemoryView& memory, Address address) {
   return span;
 }
 
-std::optional<std::vector<HeapSample>> read_samples(const Snapshot& snapshot, const std::vector<DataWords>& data) {
+std::optional<std::vector<HeapSample>> read_samples(const Snapshot& snapshot,
+                                                    const std::vector<DataWords>& data) {
   for (const DataWords& segment : data)
     for (std::size_t i = 0; i + 5 < segment.words.size(); ++i) {
       const Address head = segment.address_of(i);
@@ -92,7 +97,8 @@ std::optional<std::vector<HeapSample>> read_samples(const Snapshot& snapshot, co
   return std::nullopt;
 }
 
-std::optional<std::vector<HeapSample>> read_growth(const Snapshot& snapshot, const std::vector<DataWords>& data) {
+std::optional<std::vector<HeapSample>> read_growth(const Snapshot& snapshot,
+                                                   const std::vector<DataWords>& data) {
   std::vector<HeapSample> longest;
   for (const DataWords& segment : data)
     for (const std::uint64_t word : segment.words) {

@@ -4,9 +4,11 @@
 //     // src/pagemap.h, TCMalloc_PageMap2<35>: root_[1 << 17] pointers to leaves of 1 << 18 pointers to spans
 //     // src/common.h, class SizeMap: int32 class_to_size_[128], then size_t class_to_pages_[128],
 //     //   then size_t num_size_classes
-//     // src/central_freelist.h, class CentralFreeList, 1216 bytes: size_class_ +8, empty_ +16, nonempty_ +64,
+//     // src/central_freelist.h, class CentralFreeList, 1216 bytes: size_class_ +8, empty_ +16, nonempty_
+//     +64,
 //     //   num_spans_ +112, counter_ +120, tc_slots_[64] {head, tail} +128, used_slots_ +1152
-//     // src/thread_cache.h, class ThreadCache: list_[128] of 32 bytes {list +0, length +8, size +24}; next_ behind
+//     // src/thread_cache.h, class ThreadCache: list_[128] of 32 bytes {list +0, length +8, size +24}; next_
+//     behind
 #include "heapwalk/gperftools_heap.h"
 #include "heapwalk/memory_cursor.h"
 
@@ -39,7 +41,8 @@ std::optional<SizeMap> find_size_map(const std::vector<DataWords>& data) {
     for (std::uint64_t at = 0; at + 8 * (MOST_CLASSES / 2 + MOST_CLASSES + 2) <= bytes; at += 4) {
       std::array<std::int32_t, 4> first;
       std::memcpy(first.data(), start + at, sizeof(first));
-      if (first[0] != 0 || (first[1] != 8 && first[1] != 16) || first[2] <= first[1] || first[3] <= first[2]) continue;
+      if (first[0] != 0 || (first[1] != 8 && first[1] != 16) || first[2] <= first[1] || first[3] <= first[2])
+        continue;
       std::array<std::int32_t, MOST_CLASSES> sizes;
       std::memcpy(sizes.data(), start + at, sizeof(sizes));
       unsigned count = 1;
@@ -66,8 +69,8 @@ std::optional<Address> find_central_caches(const std::vector<DataWords>& data) {
 }
 
 // The page map, by a span that is known: the slot of its first page holds its address.
-std::optional<Address> find_page_map(const Snapshot& snapshot, const std::vector<DataWords>& data, Address span,
-                                     std::uint64_t page) {
+std::optional<Address> find_page_map(const Snapshot& snapshot, const std::vector<DataWords>& data,
+                                     Address span, std::uint64_t page) {
   for (const DataWords& segment : data)
     for (std::size_t i = 0; i < segment.words.size(); ++i) {
       const std::uint64_t leaf = segment.words[i];
@@ -151,7 +154,8 @@ class Reader {
           continue;
         }
         if (span->length == 0 || span->length > ROOT_SIZE * LEAF_SIZE - page) {
-          warn(Address(*address), fmt::format("the span at {} says it has {} pages", to_string(Address(*address)), span->length));
+          warn(Address(*address), fmt::format("the span at {} says it has {} pages",
+                                              to_string(Address(*address)), span->length));
           ++page;
           continue;
         }
@@ -201,7 +205,8 @@ class Reader {
           }
           const auto next = memory_.read_address(at);
           if (!next) {
-            warn(at, fmt::format("a list of free objects of {} bytes leads to {}, which cannot be read", size_of(number), to_string(at)));
+            warn(at, fmt::format("a list of free objects of {} bytes leads to {}, which cannot be read",
+                                 size_of(number), to_string(at)));
             break;
           }
           at = *next;
@@ -219,7 +224,8 @@ class Reader {
     for (const DataWords& segment : data_)
       for (std::size_t i = 0; i + 1 < segment.words.size(); ++i) {
         const std::uint64_t count = segment.words[i] & 0xffffffff, first = segment.words[i + 1];
-        if (count == 0 || count > MOST_THREADS || first < 4096 || first % 8 != 0 || first >> 47 != 0) continue;
+        if (count == 0 || count > MOST_THREADS || first < 4096 || first % 8 != 0 || first >> 47 != 0)
+          continue;
         if (!is_thread_cache(Address(first))) continue;
         for (const std::uint64_t next : next_offsets()) {
           const std::vector<Address> caches = chain(Address(first), count, next);
@@ -228,7 +234,8 @@ class Reader {
           return;
         }
       }
-    if (!snapshot_.threads.empty()) warn({}, "gperftools' caches of threads were not found; what lies in them counts as used");
+    if (!snapshot_.threads.empty())
+      warn({}, "gperftools' caches of threads were not found; what lies in them counts as used");
   }
 
   // size_ and max_size_ of the cache, then its sampler, then next_: 48 bytes behind the lists in 2.10.
@@ -272,10 +279,12 @@ class Reader {
     for (unsigned number = 1; number < sizes_.size(); ++number) {
       const std::uint64_t size = size_of(number);
       const std::uint64_t used = blocks_[number] - std::min(blocks_[number], cached_[number]);
-      const std::uint64_t free = cached_[number] + (number - 1 < free_in_spans_.size() ? free_in_spans_[number - 1] : 0);
+      const std::uint64_t free =
+          cached_[number] + (number - 1 < free_in_spans_.size() ? free_in_spans_[number - 1] : 0);
       totals_.used_blocks += used;
       totals_.used_bytes += used * size;
-      if (used != 0 || free != 0) totals_.size_classes.push_back({size, used, free, used * size, free * size});
+      if (used != 0 || free != 0)
+        totals_.size_classes.push_back({size, used, free, used * size, free * size});
     }
   }
 

@@ -1,4 +1,5 @@
-// The profiler of jemalloc keeps a table of backtraces; each has a tree of what single threads allocated there.
+// The profiler of jemalloc keeps a table of backtraces; each has a tree of what single threads allocated
+// there.
 //
 //     // include/jemalloc/internal/ckh.h, ckh_t: count +8, lg_curbuckets +20, hash +24, keycomp +32, tab +40;
 //     //   tab: 4 << lg_curbuckets cells {key, data}
@@ -7,7 +8,8 @@
 //     //   prof_tctx: tdata +0, thr_uid +8, thr_discrim +16, cnts                 +24     +32
 //     //     gctx, tctx_uid, tctx_link {left, right|red}, prepared, state         +56..   +96..
 //     //   prof_cnt: 5.2 {curobjs, curbytes, accumobjs, accumbytes}; 5.3 has behind each its unbiased twin
-//     //   prof_tdata: thr_uid +8, thr_discrim +16, thread_name +24, expired +33, tdata_link +40  (up to 5.3.0)
+//     //   prof_tdata: thr_uid +8, thr_discrim +16, thread_name +24, expired +33, tdata_link +40  (up
+//     to 5.3.0)
 //     //     5.3.1: tdata_link +24, thread_name[16] +96, expired +118
 #include "heapwalk/jemalloc_heap.h"
 
@@ -51,8 +53,8 @@ constexpr std::array<ThreadLayout, 2> THREAD_LAYOUTS = {{{40, 33, 24, false}, {2
 constexpr unsigned INITIALIZING = 0;
 
 struct Counts {
-  std::uint64_t objects = 0, bytes = 0;            // as sampled
-  std::uint64_t eighths = 0, unbiased_bytes = 0;   // 5.3: scaled up when sampled; objects times 8
+  std::uint64_t objects = 0, bytes = 0;           // as sampled
+  std::uint64_t eighths = 0, unbiased_bytes = 0;  // 5.3: scaled up when sampled; objects times 8
 
   Counts& operator+=(const Counts& other) {
     objects += other.objects;
@@ -165,8 +167,8 @@ class Reader {
         continue;
       }
       if (memory_.read<std::uint32_t>(tctx + layout_->state).value_or(INITIALIZING) == INITIALIZING) continue;
-      found.shares.push_back({Address(word(tctx)), word(tctx + 8), word(tctx + 16), word(tctx + layout_->gctx + 8),
-                              read_counts(tctx + layout_->counts)});
+      found.shares.push_back({Address(word(tctx)), word(tctx + 8), word(tctx + 16),
+                              word(tctx + layout_->gctx + 8), read_counts(tctx + layout_->counts)});
     }
   }
 
@@ -185,7 +187,8 @@ class Reader {
     while (at || !above.empty()) {
       while (at) {
         if (!seen.insert(at).second || seen.size() > MOST_NODES || !memory_.read_address(at + link)) {
-          if (what != nullptr) warn(at, fmt::format("the tree of {} leads to {}, which is no node of it", what, to_string(at)));
+          if (what != nullptr)
+            warn(at, fmt::format("the tree of {} leads to {}, which is no node of it", what, to_string(at)));
           return found;
         }
         above.push_back(at);
@@ -278,7 +281,8 @@ class Reader {
 
   HeapTable to_table() {
     const bool accumulates = std::ranges::any_of(backtraces_, [](const Backtrace& backtrace) {
-      return std::ranges::any_of(backtrace.shares, [](const Share& share) { return share.counts.total.objects != 0; });
+      return std::ranges::any_of(backtrace.shares,
+                                 [](const Share& share) { return share.counts.total.objects != 0; });
     });
     sort_backtraces();
     HeapTable table;
@@ -312,7 +316,8 @@ class Reader {
     std::vector<std::pair<Address, const ThreadData*>> order;
     for (const auto& [address, thread] : threads_)
       if (!thread.is_expired) order.emplace_back(address, &thread);
-    std::ranges::sort(order, {}, [](const auto& one) { return std::pair(one.second->uid, one.second->discrim); });
+    std::ranges::sort(order, {},
+                      [](const auto& one) { return std::pair(one.second->uid, one.second->discrim); });
     for (const auto& [address, thread] : order)
       table.threads.push_back(
           {thread->uid, thread->name, dumped(by_thread[address].live), dumped(by_thread[address].total)});
@@ -327,9 +332,8 @@ class Reader {
       return order != 0 ? order < 0 : a.stack.size() < b.stack.size();
     });
     for (Backtrace& backtrace : backtraces_)
-      std::ranges::sort(backtrace.shares, {}, [](const Share& share) {
-        return std::tuple(share.uid, share.discrim, share.order);
-      });
+      std::ranges::sort(backtrace.shares, {},
+                        [](const Share& share) { return std::tuple(share.uid, share.discrim, share.order); });
   }
 
   const MemoryView& memory_;

@@ -34,7 +34,12 @@ struct Page {
 class Reader {
  public:
   Reader(const Snapshot& snapshot, bool walk, const std::function<void(Address, std::uint64_t)>& visit)
-      : snapshot_(snapshot), memory_(snapshot.memory), cursor_(memory_), filter_(snapshot), walk_(walk), visit_(visit) {
+      : snapshot_(snapshot),
+        memory_(snapshot.memory),
+        cursor_(memory_),
+        filter_(snapshot),
+        walk_(walk),
+        visit_(visit) {
     for (const Thread& thread : snapshot.threads) tids_[thread.registers.thread_pointer] = thread.tid;
   }
 
@@ -56,10 +61,11 @@ class Reader {
  private:
   std::optional<Segment> read_segment(Address at) const {
     std::array<std::uint64_t, 7> words;  // used, cookie, slices, info slices, kind, entries, thread
-    if (!memory_.copy(at + 208, {reinterpret_cast<std::uint8_t*>(words.data()), sizeof(words)})) return std::nullopt;
+    if (!memory_.copy(at + 208, {reinterpret_cast<std::uint8_t*>(words.data()), sizeof(words)}))
+      return std::nullopt;
     const std::uint32_t kind = static_cast<std::uint32_t>(words[4]);
-    if (words[5] == 0 || words[5] > MOST_ENTRIES || words[3] == 0 || words[3] > 16 || words[3] >= words[5] || kind > 1 ||
-        words[2] < words[5] || words[2] > (1ull << 26) || words[0] > MOST_ENTRIES)
+    if (words[5] == 0 || words[5] > MOST_ENTRIES || words[3] == 0 || words[3] > 16 || words[3] >= words[5] ||
+        kind > 1 || words[2] < words[5] || words[2] > (1ull << 26) || words[0] > MOST_ENTRIES)
       return std::nullopt;
     if (words[6] != 0 && !tids_.contains(words[6])) return std::nullopt;
     return Segment{at, words[2], words[3], words[5], words[6]};
@@ -73,7 +79,9 @@ class Reader {
   std::optional<Page> read_page(Address at) const {
     std::array<std::uint8_t, SLICE_SIZE> bytes;
     if (!memory_.copy(at, bytes)) return std::nullopt;
-    const auto get = [&]<class T>(std::size_t offset, T& value) { std::memcpy(&value, bytes.data() + offset, sizeof(T)); };
+    const auto get = [&]<class T>(std::size_t offset, T& value) {
+      std::memcpy(&value, bytes.data() + offset, sizeof(T));
+    };
     Page page;
     get(0, page.slice_count);
     get(10, page.capacity);
@@ -104,8 +112,9 @@ class Reader {
         continue;
       }
       if (page->slice_count > segment.slices - slice)
-        return warn(owner, at, fmt::format("the page at {} says it has {} slices, its segment has {} left", to_string(at),
-                                           page->slice_count, segment.slices - slice));
+        return warn(owner, at,
+                    fmt::format("the page at {} says it has {} slices, its segment has {} left",
+                                to_string(at), page->slice_count, segment.slices - slice));
       if (page->block_size != 0 && page->heap && page->capacity != 0)
         count_page(owner, at, segment.address + SLICE * slice, *page);
       slice += page->slice_count;
@@ -118,10 +127,13 @@ class Reader {
     // The first blocks of small pages are moved, so that not all pages use the same cache lines.
     if (size >= 8 && size <= 1024) start = start + 384;
     if (size < 8 || page.capacity > bytes / size + 1)
-      return warn(owner, at, fmt::format("the page at {} cannot have {} blocks of {} bytes", to_string(at), page.capacity, size));
+      return warn(owner, at,
+                  fmt::format("the page at {} cannot have {} blocks of {} bytes", to_string(at),
+                              page.capacity, size));
     is_free_.assign(page.capacity, false);
     std::uint64_t free = 0;
-    for (const Address list : {page.free, page.local_free, page.thread_free}) free += mark(owner, at, list, start, size);
+    for (const Address list : {page.free, page.local_free, page.thread_free})
+      free += mark(owner, at, list, start, size);
     const unsigned size_class = SizeClasses::of(size);
     std::uint64_t used = 0;
     for (std::uint64_t i = 0; i < page.capacity; ++i) {
@@ -138,8 +150,9 @@ class Reader {
     }
     // `used` of the page still counts what other threads gave back.
     if (used > page.used)
-      warn(owner, at, fmt::format("the page at {} says that {} of its blocks are in use, and its free lists leave {}", to_string(at),
-                                  page.used, used));
+      warn(owner, at,
+           fmt::format("the page at {} says that {} of its blocks are in use, and its free lists leave {}",
+                       to_string(at), page.used, used));
   }
 
   // Walks one free list; returns how many blocks it has.
@@ -148,12 +161,16 @@ class Reader {
     for (Address block = first; block;) {
       const std::uint64_t offset = block - start;
       if (block < start || offset % size != 0 || offset / size >= is_free_.size()) {
-        warn(owner, block, fmt::format("a free list of the page at {} leads to {}, which is no block of it (or the lists are encoded)",
-                                       to_string(page), to_string(block)));
+        warn(owner, block,
+             fmt::format("a free list of the page at {} leads to {}, which is no block of it (or the lists "
+                         "are encoded)",
+                         to_string(page), to_string(block)));
         break;
       }
       if (is_free_[offset / size]) {
-        warn(owner, block, fmt::format("the block at {} is twice in the free lists of the page at {}", to_string(block), to_string(page)));
+        warn(owner, block,
+             fmt::format("the block at {} is twice in the free lists of the page at {}", to_string(block),
+                         to_string(page)));
         break;
       }
       is_free_[offset / size] = true;
@@ -182,7 +199,8 @@ class Reader {
 
 }  // namespace
 
-Walk walk_segments(const Snapshot& snapshot, bool walk, const std::function<void(Address, std::uint64_t)>& visit) {
+Walk walk_segments(const Snapshot& snapshot, bool walk,
+                   const std::function<void(Address, std::uint64_t)>& visit) {
   return Reader(snapshot, walk, visit).read();
 }
 

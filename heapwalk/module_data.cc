@@ -22,7 +22,8 @@ std::vector<Elf64_Phdr> program_headers(const Snapshot& snapshot, const Module& 
     return {};
   std::vector<Elf64_Phdr> headers;
   for (std::uint16_t i = 0; i < std::min(header->e_phnum, MOST_HEADERS); ++i) {
-    const auto one = snapshot.memory.read<Elf64_Phdr>(module.start + header->e_phoff + i * sizeof(Elf64_Phdr));
+    const auto one =
+        snapshot.memory.read<Elf64_Phdr>(module.start + header->e_phoff + i * sizeof(Elf64_Phdr));
     if (!one) break;
     headers.push_back(*one);
   }
@@ -64,8 +65,8 @@ std::vector<DataWords> read_module_data(const Snapshot& snapshot, const Module& 
       const Bytes bytes = clipped(snapshot.memory.bytes_at(segment.start + done), 0, out.size() - done);
       if (bytes.empty()) {
         // A page that is not in the dump stays zero.
-        done = std::min<std::uint64_t>(out.size(), ((segment.start + done).value() | 4095) + 1 -
-                                                       segment.start.value());
+        done = std::min<std::uint64_t>(out.size(),
+                                       ((segment.start + done).value() | 4095) + 1 - segment.start.value());
         continue;
       }
       std::memcpy(out.data() + done, bytes.data(), bytes.size());
@@ -86,7 +87,8 @@ std::optional<Address> find_variable(const Module& module, std::string_view link
       Elf64_Sym symbol;
       std::memcpy(&symbol, table->contents.data() + at, sizeof(symbol));
       if (symbol.st_shndx == SHN_UNDEF) continue;
-      const std::string_view text = as_text(clipped(strings->contents, symbol.st_name, linkage_name.size() + 1));
+      const std::string_view text =
+          as_text(clipped(strings->contents, symbol.st_name, linkage_name.size() + 1));
       if (text.size() == linkage_name.size() + 1 && text.starts_with(linkage_name) && text.back() == '\0')
         return module.from_vaddr(symbol.st_value);
     }

@@ -21,9 +21,7 @@ struct DataWords {
   Address end() const { return start + 8 * words.size(); }
   bool contains(Address address) const { return start <= address && address < end(); }
   // The word at an address of this segment; 0 outside.
-  std::uint64_t at(Address address) const {
-    return contains(address) ? words[(address - start) / 8] : 0;
-  }
+  std::uint64_t at(Address address) const { return contains(address) ? words[(address - start) / 8] : 0; }
 };
 
 // The writable segments of a module, of each the first 64 MiB; none where its headers cannot be read.

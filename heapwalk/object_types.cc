@@ -15,16 +15,17 @@ constexpr std::string_view SYMBOL_PREFIX = "vtable for ";
 constexpr std::string_view TYPE_NAME_PREFIX = "typeinfo name for ";
 
 bool looks_mangled(std::string_view name) {
-  return !name.empty() && name.size() < 4096 && std::ranges::all_of(name, [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '$';
-  });
+  return !name.empty() && name.size() < 4096 &&
+         std::ranges::all_of(
+             name, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '$'; });
 }
 
 std::string name_in_type_info(const Snapshot& snapshot, Address type_info) {
   const MemoryView& memory = snapshot.memory;
   const auto own_table = memory.read_address(type_info);
   const auto name_at = memory.read_address(type_info + 8);
-  if (!own_table || !name_at || !snapshot.find_module(*own_table) || !snapshot.find_module(*name_at)) return {};
+  if (!own_table || !name_at || !snapshot.find_module(*own_table) || !snapshot.find_module(*name_at))
+    return {};
   std::string name = memory.read_c_string(*name_at, 4096).value_or("");
   if (name.starts_with('*')) name.erase(0, 1);  // a type local to its file
   if (!looks_mangled(name)) return {};
@@ -48,7 +49,8 @@ DataPointerFilter::DataPointerFilter(const Snapshot& snapshot) : slots_(SLOTS) {
 
 bool DataPointerFilter::lies_in_data(std::uint64_t word) const {
   const std::uint64_t page = word >> 12;
-  const auto after = std::ranges::upper_bound(ranges_, page, {}, [](const auto& range) { return range.first; });
+  const auto after =
+      std::ranges::upper_bound(ranges_, page, {}, [](const auto& range) { return range.first; });
   return after != ranges_.begin() && page < std::prev(after)->second;
 }
 

@@ -124,7 +124,7 @@ class TaskHistory {
   }
 
   template <class T>
-  std::optional<T> grown(std::optional<T> MotionRecord::*field) const {
+  std::optional<T> grown(std::optional<T> MotionRecord::* field) const {
     const auto& from = looks_.front().task->motion.*field;
     const auto& to = looks_.back().task->motion.*field;
     if (!from || !to || *to < *from) return std::nullopt;

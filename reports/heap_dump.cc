@@ -35,7 +35,8 @@ Address address_of(const HeapRecord& heap, std::uint32_t location) {
 }
 
 void append_counts(std::string& out, const HeapCountsRecord& live, const HeapCountsRecord& total) {
-  fmt::format_to(Sink(out), "{:6}: {:8} [{:6}: {:8}] @", live.objects, live.bytes, total.objects, total.bytes);
+  fmt::format_to(Sink(out), "{:6}: {:8} [{:6}: {:8}] @", live.objects, live.bytes, total.objects,
+                 total.bytes);
 }
 
 std::string gperftools_dump(const HeapRecord& heap, const HeapTableRecord& table) {

@@ -61,7 +61,8 @@ class HeapProfileWriter {
 
 // How many innermost frames are the allocator's own: nobody asks which function of malloc allocated, and the
 // allocators' own readers leave them out, too. Where it is linked into the program they stay.
-std::size_t allocator_frames(const Findings& findings, const HeapRecord& heap, const HeapSampleRecord& sample) {
+std::size_t allocator_frames(const Findings& findings, const HeapRecord& heap,
+                             const HeapSampleRecord& sample) {
   if (heap.module == findings.target.executable) return 0;
   std::size_t count = 0;
   for (const std::uint32_t index : sample.locations) {
@@ -79,7 +80,8 @@ std::string to_profile(const Findings& findings, const HeapRecord& heap, const H
   std::vector<std::uint64_t> ids(heap.locations.size(), 0);
   for (const HeapSampleRecord& sample : table.samples) {
     std::vector<std::uint64_t> locations;
-    for (const std::uint32_t index : std::span(sample.locations).subspan(allocator_frames(findings, heap, sample))) {
+    for (const std::uint32_t index :
+         std::span(sample.locations).subspan(allocator_frames(findings, heap, sample))) {
       std::uint64_t& id = ids.at(index);
       if (id == 0 && !heap.locations[index].empty()) id = writer.builder().location(heap.locations[index]);
       if (id != 0) locations.push_back(id);
@@ -98,8 +100,8 @@ void add_cells(HeapProfileWriter& writer, const HeapRecord& heap) {
   for (const HeapCellRecord& cell : heap.cells) {
     std::vector<std::uint64_t> locations;
     if (cell.type != HeapCellRecord::NO_TYPE) locations.push_back(name(heap.types.at(cell.type).name));
-    locations.push_back(
-        name(fmt::format("blocks up to {} bytes", with_thousands(heap.size_classes.at(cell.size_class).size))));
+    locations.push_back(name(
+        fmt::format("blocks up to {} bytes", with_thousands(heap.size_classes.at(cell.size_class).size))));
     locations.push_back(name(heap.arenas.at(cell.arena).name));
     locations.push_back(name(heap.allocator));
     const auto objects = static_cast<std::int64_t>(cell.objects);
@@ -109,8 +111,7 @@ void add_cells(HeapProfileWriter& writer, const HeapRecord& heap) {
 }
 
 std::unexpected<Error> nothing_to_write(const Findings& findings, std::string_view profile) {
-  if (findings.heaps.empty())
-    return failure("no allocator that is known here was found in the process");
+  if (findings.heaps.empty()) return failure("no allocator that is known here was found in the process");
   std::string reasons;
   for (const HeapRecord& heap : findings.heaps) {
     if (!reasons.empty()) reasons += "; ";

@@ -113,7 +113,7 @@ struct HeapRecord {
   std::uint64_t live_objects = 0;
   std::uint64_t live_bytes = 0;
   bool is_partial = false;
-  std::string no_samples;  // why there are no stacks
+  std::string no_samples;                           // why there are no stacks
   std::vector<std::vector<FrameRecord>> locations;  // one for each distinct return address, inlined unfolded
   std::vector<HeapTableRecord> tables;
   std::vector<HeapArenaRecord> arenas;

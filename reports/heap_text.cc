@@ -29,9 +29,9 @@ std::size_t shown_of(std::size_t count, std::size_t limit, const RenderOptions& 
 }
 
 std::string rest_line(std::size_t count, std::size_t shown, std::string_view noun) {
-  return count <= shown
-             ? std::string()
-             : fmt::format("    and {} more (all: --verbose, or --format json)\n", counted(count - shown, noun));
+  return count <= shown ? std::string()
+                        : fmt::format("    and {} more (all: --verbose, or --format json)\n",
+                                      counted(count - shown, noun));
 }
 
 // "12 % of 3.0 GiB"; "" where there is nothing to compare with.
@@ -50,7 +50,9 @@ std::string title_of(const HeapRecord& heap) {
   return text;
 }
 
-std::uint64_t positive(std::int64_t number) { return static_cast<std::uint64_t>(std::max<std::int64_t>(number, 0)); }
+std::uint64_t positive(std::int64_t number) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(number, 0));
+}
 
 // Samples of one stack, added up: an allocator may list each object by itself.
 struct StackSum {
@@ -78,9 +80,11 @@ void append_frames(std::string& out, const HeapRecord& heap, const std::vector<s
   for (const std::uint32_t location : locations)
     for (const FrameRecord& frame : heap.locations.at(location)) {
       if (++frames > limit) continue;
-      out.append("      ").append(frame.function.empty() ? to_string(frame.pc)
-                                                         : shortened_name(printable(frame.function), options.width));
-      if (!frame.file.empty()) fmt::format_to(Sink(out), "  {}:{}", basename(printable(frame.file)), frame.line);
+      out.append("      ").append(frame.function.empty()
+                                      ? to_string(frame.pc)
+                                      : shortened_name(printable(frame.function), options.width));
+      if (!frame.file.empty())
+        fmt::format_to(Sink(out), "  {}:{}", basename(printable(frame.file)), frame.line);
       out += "\n";
     }
   if (frames > limit) fmt::format_to(Sink(out), "      ... {}\n", counted(frames - limit, "more frame"));
@@ -96,7 +100,8 @@ void append_samples(std::string& out, const HeapRecord& heap, const HeapTableRec
     total.bytes += sum.live.bytes;
   }
   fmt::format_to(Sink(out), "  {} by stack: {} in {}", is_growth ? "what made the heap larger," : "live,",
-                 in_bytes(positive(total.bytes)), counted(positive(total.objects), is_growth ? "step" : "object"));
+                 in_bytes(positive(total.bytes)),
+                 counted(positive(total.objects), is_growth ? "step" : "object"));
   if (table.period > 1)
     fmt::format_to(Sink(out), ", estimated from one sample in {}", in_bytes(positive(table.period)));
   out += "\n";
@@ -114,17 +119,21 @@ void append_arenas(std::string& out, const HeapRecord& heap, const RenderOptions
   std::vector<const HeapArenaRecord*> order;
   for (const HeapArenaRecord& arena : heap.arenas) order.push_back(&arena);
   std::ranges::stable_sort(order, std::greater(), &HeapArenaRecord::system_bytes);
-  fmt::format_to(Sink(out), "  {:<34} {:>10} {:>10} {:>10} {:>10}\n", "arena", "system", "used", "free", "top");
+  fmt::format_to(Sink(out), "  {:<34} {:>10} {:>10} {:>10} {:>10}\n", "arena", "system", "used", "free",
+                 "top");
   const std::size_t shown = shown_of(order.size(), ARENAS_SHOWN, options);
   for (std::size_t i = 0; i < shown; ++i) {
     const HeapArenaRecord& arena = *order[i];
     std::string name = printable(arena.name);
     if (arena.address) name.append(" ").append(to_string(arena.address));
     // What was not walked has no figures but what its header says.
-    const auto size = [&](std::uint64_t bytes) { return heap.is_walked ? in_bytes(bytes) : std::string("-"); };
-    fmt::format_to(Sink(out), "    {:<32} {:>10} {:>10} {:>10} {:>10}{}{}\n", name, in_bytes(arena.system_bytes),
-                   size(arena.used_bytes), size(arena.free_bytes), in_bytes(arena.top_bytes),
-                   arena.is_locked ? "  locked" : "", arena.is_partial ? "  damaged, in part" : "");
+    const auto size = [&](std::uint64_t bytes) {
+      return heap.is_walked ? in_bytes(bytes) : std::string("-");
+    };
+    fmt::format_to(Sink(out), "    {:<32} {:>10} {:>10} {:>10} {:>10}{}{}\n", name,
+                   in_bytes(arena.system_bytes), size(arena.used_bytes), size(arena.free_bytes),
+                   in_bytes(arena.top_bytes), arena.is_locked ? "  locked" : "",
+                   arena.is_partial ? "  damaged, in part" : "");
   }
   out += rest_line(order.size(), shown, "arena");
 }
@@ -150,7 +159,8 @@ void append_size_classes(std::string& out, const HeapRecord& heap, const RenderO
     if (one.used != 0 || one.free != 0) order.push_back(&one);
   if (order.empty()) return;
   std::ranges::stable_sort(order, std::greater(), &HeapSizeClassRecord::used_bytes);
-  fmt::format_to(Sink(out), "  {:<24} {:>14} {:>10} {:>14} {:>10}\n", "blocks up to", "in use", "", "free", "");
+  fmt::format_to(Sink(out), "  {:<24} {:>14} {:>10} {:>14} {:>10}\n", "blocks up to", "in use", "", "free",
+                 "");
   const std::size_t shown = shown_of(order.size(), CLASSES_SHOWN, options);
   for (std::size_t i = 0; i < shown; ++i) {
     const HeapSizeClassRecord& one = *order[i];
@@ -199,7 +209,8 @@ std::string to_heap_text(const Findings& findings, const RenderOptions& options)
     if (!out.empty()) out += "\n";
     out += ink.bold(title_of(heap)) + "\n";
     append_notes(out, heap, options);
-    if (!heap.no_samples.empty()) out += wrapped("no stacks: " + printable(heap.no_samples), options.width, "  ");
+    if (!heap.no_samples.empty())
+      out += wrapped("no stacks: " + printable(heap.no_samples), options.width, "  ");
     for (const HeapTableRecord& table : heap.tables) append_samples(out, heap, table, options);
     append_fragmentation(out, heap);
     append_arenas(out, heap, options);

@@ -41,7 +41,8 @@ struct GoroutineStacks {
   std::vector<Note> notes;
 };
 
-// The CFA of the innermost frame that is of Go code; 0 where there is none. C code may stand above it, on another stack.
+// The CFA of the innermost frame that is of Go code; 0 where there is none. C code may stand above it, on
+// another stack.
 Address first_go_cfa(const std::vector<Frame>& frames);
 
 // `thread_stacks` are those of the snapshot's threads, unwound with the Go runtime: they lead over into

@@ -1,22 +1,22 @@
-// The program with hundreds of megabytes of debug information: THREADS threads, each of which took a path of its own of eight steps
-// through the units and hangs at its end.
+// The program with hundreds of megabytes of debug information: THREADS threads, each of which took a path of
+// its own of eight steps through the units and hangs at its end.
 //
 //   dwarf_program THREADS
 //
 // `units.inc` is written by make_dwarf_program and lists the units as X(unit00) X(unit01) ...
-#include <pthread.h>
-#include <unistd.h>
+#include "../sleeping_threads.h"
+#include "step.h"
 
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
 
-#include "../sleeping_threads.h"
-#include "step.h"
+#include <pthread.h>
+#include <unistd.h>
 
-#define X(unit)                     \
-  namespace fleet::unit {           \
-  std::span<const Step> steps();    \
+#define X(unit)                  \
+  namespace fleet::unit {        \
+  std::span<const Step> steps(); \
   }
 #include "units.inc"
 #undef X
@@ -75,7 +75,8 @@ int main(int argument_count, char** arguments) {
     context.thread = i;
     context.name = "worker-" + std::to_string(i);
     // Multiplicative stepping visits all parts of the program.
-    for (std::size_t k = 0; k < PATH_STEPS; ++k) context.path.push_back(steps[(static_cast<std::size_t>(i) * 37 + k * 101 + k * k * 13) % steps.size()]);
+    for (std::size_t k = 0; k < PATH_STEPS; ++k)
+      context.path.push_back(steps[(static_cast<std::size_t>(i) * 37 + k * 101 + k * k * 13) % steps.size()]);
     pthread_t thread;
     if (pthread_create(&thread, nullptr, thread_entry, &context) != 0) {
       std::perror("pthread_create");

@@ -1,5 +1,6 @@
-// What the units of the big program share: a thread's way through them. Each unit offers steps; a step does some work of its own and calls
-// `descend`, which takes the next step of the thread's path, and blocks for ever where the path ends.
+// What the units of the big program share: a thread's way through them. Each unit offers steps; a step does
+// some work of its own and calls `descend`, which takes the next step of the thread's path, and blocks for
+// ever where the path ends.
 #pragma once
 
 #include <cstddef>

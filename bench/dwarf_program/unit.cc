@@ -1,5 +1,8 @@
-// One of many units of the big program. It is compiled again and again, each time with another namespace UNIT, so that each object
-// carries debug information of its own: types, instantiations of the standard library, inlined calls, locations of variables.
+// One of many units of the big program. It is compiled again and again, each time with another namespace
+// UNIT, so that each object carries debug information of its own: types, instantiations of the standard
+// library, inlined calls, locations of variables.
+#include "step.h"
+
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -10,8 +13,6 @@
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include "step.h"
 
 namespace fleet::UNIT {
 
@@ -53,14 +54,16 @@ inline int deliver(Context& context, int weight) {
 
 template <int N>
 [[gnu::noinline]] int dispatch(Record<N>& record, Context& context) {
-  std::stable_sort(record.keys.begin(), record.keys.end(), [](const Key& a, const Key& b) { return a.customer.size() + N < b.customer.size(); });
+  std::stable_sort(record.keys.begin(), record.keys.end(),
+                   [](const Key& a, const Key& b) { return a.customer.size() + N < b.customer.size(); });
   const std::size_t indexed = index_records(record);
   const std::function<int(const Key&)> handle = [&context, indexed](const Key& key) {
     return deliver<N>(context, key.number + static_cast<int>(indexed));
   };
   int sum = 0;
   std::for_each(record.keys.begin(), record.keys.begin() + 1, [&](const Key& key) {
-    sum += std::visit([&](const auto& value) { return handle(key) + static_cast<int>(sizeof value); }, record.value);
+    sum += std::visit([&](const auto& value) { return handle(key) + static_cast<int>(sizeof value); },
+                      record.value);
   });
   return sum;
 }

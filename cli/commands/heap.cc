@@ -59,7 +59,8 @@ int run(const Options& asked) {
   Options options = asked;
   if (options.debug == 1) options.runtime_profile = options.profile;
   return investigate_and_print(
-      options, Contents::TEXT, [&](const Findings& findings, RenderOptions render) -> Result<std::string> {
+      options, Contents::TEXT,
+      [&](const Findings& findings, RenderOptions render) -> Result<std::string> {
         if (options.format == "json")
           return to_json(findings, {.verdict = false, .stacks = false, .modules = false});
         if (options.debug == 1) return dump(findings, options.profile);

@@ -39,8 +39,9 @@ void add_options(CLI::App& app, Options& options) {
       ->check([](const std::string& word) {
         return word == "0" || word == "1" ? std::string() : "'" + word + "' is none of 0, 1";
       });
-  CLI::Option* from = app.add_option("--from", options.from,
-                                     "convert a heap dump that gperftools or jemalloc wrote itself, instead of TARGET");
+  CLI::Option* from =
+      app.add_option("--from", options.from,
+                     "convert a heap dump that gperftools or jemalloc wrote itself, instead of TARGET");
   from->type_name("FILE")->take_last()->excludes(app.get_option("TARGET"));
   app.get_option("TARGET")->required(false);
   app.add_flag("--per-task", options.per_task,

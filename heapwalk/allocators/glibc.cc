@@ -36,8 +36,9 @@ void add_arenas(HeapProfile& heap, const Arenas& arenas) {
     if (entry.is_locked)
       heap.notes.push_back(
           {Severity::INFO,
-           fmt::format("the lock of the {} is taken: a thread was inside malloc, and lists may be half changed",
-                       entry.name),
+           fmt::format(
+               "the lock of the {} is taken: a thread was inside malloc, and lists may be half changed",
+               entry.name),
            to_string(arena.address)});
   }
   if (arenas.parameters && arenas.parameters->mapped_bytes != 0) {
@@ -92,10 +93,11 @@ void check_sum(HeapProfile& heap, const Arena& arena, const ArenaCounts& counts,
   const bool is_in_pieces = arena.is_main && (arena.flags & 2) != 0;  // NONCONTIGUOUS_BIT
   if (difference <= (is_in_pieces ? 65536 : 16)) return;
   entry.is_partial = true;
-  heap.notes.push_back({Severity::WARNING,
-                        fmt::format("the {} took {} bytes from the system, and chunks with {} bytes were found",
-                                    entry.name, arena.system_mem, seen),
-                        to_string(arena.address)});
+  heap.notes.push_back(
+      {Severity::WARNING,
+       fmt::format("the {} took {} bytes from the system, and chunks with {} bytes were found", entry.name,
+                   arena.system_mem, seen),
+       to_string(arena.address)});
 }
 
 void walk(HeapProfile& heap, const HeapQuestion& question, const Arenas& arenas) {

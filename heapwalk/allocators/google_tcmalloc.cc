@@ -11,12 +11,14 @@ namespace {
 std::vector<HeapProfile> read(const HeapQuestion& question) {
   std::vector<HeapProfile> heaps;
   for (const Module& module : question.snapshot.modules) {
-    if (!module.is_main_program || !find_variable(module, "MallocExtension_Internal_SnapshotCurrent")) continue;
+    if (!module.is_main_program || !find_variable(module, "MallocExtension_Internal_SnapshotCurrent"))
+      continue;
     HeapProfile heap;
     heap.allocator = "tcmalloc";
     heap.module = module.path;
-    heap.no_samples = "google/tcmalloc has no stable layout of its samples; ask the process itself while it lives "
-                      "(MallocExtension::SnapshotCurrent)";
+    heap.no_samples =
+        "google/tcmalloc has no stable layout of its samples; ask the process itself while it lives "
+        "(MallocExtension::SnapshotCurrent)";
     heaps.push_back(std::move(heap));
   }
   return heaps;

@@ -62,16 +62,19 @@ void add_tables(HeapProfile& heap, const HeapQuestion& question, const Module& m
   const std::int64_t period = sample_period(snapshot, module).value_or(-1);
   if (auto samples = read_samples(snapshot, data)) {
     if (period <= 0)
-      heap.notes.push_back({Severity::WARNING,
-                            "there are samples, but how often one was taken is not known: counts are not scaled up",
-                            module.path});
+      heap.notes.push_back(
+          {Severity::WARNING,
+           "there are samples, but how often one was taken is not known: counts are not scaled up",
+           module.path});
     heap.tables.push_back(to_table("heap", std::move(*samples), std::max<std::int64_t>(period, 0)));
   } else if (period > 0) {
     heap.tables.push_back(to_table("heap", {}, period));
   }
   if (heap.tables.empty())
-    heap.no_samples = "tcmalloc did not sample: run the program with TCMALLOC_SAMPLE_PARAMETER=524288, or HEAPPROFILE";
-  if (auto growth = read_growth(snapshot, data)) heap.tables.push_back(to_table("growth", std::move(*growth), 0));
+    heap.no_samples =
+        "tcmalloc did not sample: run the program with TCMALLOC_SAMPLE_PARAMETER=524288, or HEAPPROFILE";
+  if (auto growth = read_growth(snapshot, data))
+    heap.tables.push_back(to_table("growth", std::move(*growth), 0));
 }
 
 void add_totals(HeapProfile& heap, const Totals& totals) {
@@ -100,8 +103,8 @@ void add_totals(HeapProfile& heap, const Totals& totals) {
 // The library by its name; a program that it is linked into, by its variables.
 bool may_hold_tcmalloc(const Module& module) {
   return file_name(module).starts_with("libtcmalloc") ||
-         (module.is_main_program &&
-          (find_variable(module, "_ZN8tcmalloc6Static7inited_E") || find_variable(module, "TCMalloc_SystemTaken")));
+         (module.is_main_program && (find_variable(module, "_ZN8tcmalloc6Static7inited_E") ||
+                                     find_variable(module, "TCMalloc_SystemTaken")));
 }
 
 std::string version_of(const Module& module) {
@@ -126,8 +129,10 @@ std::vector<HeapProfile> read(const HeapQuestion& question) {
     if (totals)
       add_totals(heap, *totals);
     else
-      heap.notes.push_back({Severity::WARNING, "this build's size classes and caches are laid out in an unknown way: no exact totals",
-                            module.path});
+      heap.notes.push_back(
+          {Severity::WARNING,
+           "this build's size classes and caches are laid out in an unknown way: no exact totals",
+           module.path});
     heaps.push_back(std::move(heap));
   }
   return heaps;
@@ -137,6 +142,8 @@ std::vector<HeapProfile> read(const HeapQuestion& question) {
 
 extern const Allocator gperftools_allocator;
 const Allocator gperftools_allocator{
-    .name = "gperftools", .gives = "sampled or all allocations by stack, heap growth by stack, exact totals", .read = read};
+    .name = "gperftools",
+    .gives = "sampled or all allocations by stack, heap growth by stack, exact totals",
+    .read = read};
 
 }  // namespace standstill

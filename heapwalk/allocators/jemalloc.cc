@@ -23,7 +23,9 @@ std::optional<HeapProfile> read_module(const HeapQuestion& question, const Modul
   if (profile)
     heap.tables.push_back(std::move(*profile));
   else
-    heap.no_samples = "jemalloc's profiler recorded nothing: run the program with MALLOC_CONF=prof:true (a build with --enable-prof)";
+    heap.no_samples =
+        "jemalloc's profiler recorded nothing: run the program with MALLOC_CONF=prof:true (a build with "
+        "--enable-prof)";
   if (totals) {
     heap.knows_live = true;
     heap.live_bytes = totals->allocated;
@@ -49,6 +51,8 @@ std::vector<HeapProfile> read(const HeapQuestion& question) {
 
 extern const Allocator jemalloc_allocator;
 const Allocator jemalloc_allocator{
-    .name = "jemalloc", .gives = "sampled allocations by stack and thread, exact totals by arena and size", .read = read};
+    .name = "jemalloc",
+    .gives = "sampled allocations by stack and thread, exact totals by arena and size",
+    .read = read};
 
 }  // namespace standstill

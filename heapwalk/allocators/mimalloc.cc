@@ -15,7 +15,8 @@ namespace {
 
 const Module* find_mimalloc(const Snapshot& snapshot) {
   for (const Module& module : snapshot.modules)
-    if (file_name(module).starts_with("libmimalloc") || (module.is_main_program && find_variable(module, "mi_malloc")))
+    if (file_name(module).starts_with("libmimalloc") ||
+        (module.is_main_program && find_variable(module, "mi_malloc")))
       return &module;
   return nullptr;
 }
@@ -29,8 +30,10 @@ std::vector<HeapProfile> read(const HeapQuestion& question) {
   heap.no_samples = "mimalloc does not sample, so nothing says who allocated what";
   mimalloc::Walk walk = mimalloc::walk_segments(question.snapshot, question.blocks);
   if (walk.owners.empty()) {
-    heap.notes.push_back({Severity::WARNING, "no segment of mimalloc 2.0 was found: unused, or another version, whose layout is not known",
-                          module->path});
+    heap.notes.push_back(
+        {Severity::WARNING,
+         "no segment of mimalloc 2.0 was found: unused, or another version, whose layout is not known",
+         module->path});
     return {std::move(heap)};
   }
   CellTable cells(question.snapshot, question.symbolizer);

@@ -158,7 +158,7 @@ TEST_CASE("Pages of zeros take no room, and a file is replaced when the new one 
   CHECK(std::filesystem::file_size(path) == 20);
   REQUIRE((*sink)->finish());
   CHECK(count_files(folder) == 1);
-  struct stat status {};
+  struct stat status{};
   REQUIRE(::stat(path.c_str(), &status) == 0);
   CHECK(status.st_size > 1 << 30);
   CHECK(status.st_blocks * 512 < 1 << 20);

@@ -132,7 +132,7 @@ TEST_CASE("every descriptor is known for what it is") {
   REQUIRE(::epoll_ctl(epoll, EPOLL_CTL_ADD, counter, &event) == 0);
 
   const ProcessFacts facts = read_process_facts(getpid(), {});
-  struct stat status {};
+  struct stat status{};
   REQUIRE(::fstat(ends[0], &status) == 0);
   CHECK(file_of(facts, ends[0]).kind == OpenFileKind::PIPE);
   CHECK(file_of(facts, ends[0]).inode == status.st_ino);
@@ -248,7 +248,7 @@ TEST_CASE("memory that is shared with other processes is listed with its file") 
   const TemporaryFile temporary;
   Open open;
   const int file = open(::open(temporary.path.c_str(), O_RDWR | O_CLOEXEC));
-  struct stat status {};
+  struct stat status{};
   REQUIRE(::ftruncate(file, 8192) == 0);
   REQUIRE(::fstat(file, &status) == 0);
   void* memory = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 4096);

@@ -1,4 +1,5 @@
-// Feeds every file of the folders named on the command line to a fuzz target, where libFuzzer is not linked in.
+// Feeds every file of the folders named on the command line to a fuzz target, where libFuzzer is not linked
+// in.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

@@ -1,8 +1,8 @@
 // Every kind of wait on memory that holds anything, and what is concluded from it. Input: one byte for the C
-// library whose control blocks the threads have (0 none, 1 glibc, 2 musl), one byte number of threads; for each
-// thread ten bytes: two for the system call, one each for rax and for where its stack is, one that says of each
-// of four arguments with two bits what it is (a number, a place in the memory, ...), a byte for each argument,
-// one for rbx; then the memory.
+// library whose control blocks the threads have (0 none, 1 glibc, 2 musl), one byte number of threads; for
+// each thread ten bytes: two for the system call, one each for rax and for where its stack is, one that says
+// of each of four arguments with two bits what it is (a number, a place in the memory, ...), a byte for each
+// argument, one for rbx; then the memory.
 #include "waits/explain_waits.h"
 #include "waits/vanished_holders.h"
 #include "waits/verdict.h"

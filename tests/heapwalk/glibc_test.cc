@@ -124,8 +124,9 @@ TEST_CASE("a heap with one overwritten word is told with the place, and the rest
   const Address main = glibc::find_main_arena(snapshot, data)->address;
   const auto word = [&](Address address) { return *snapshot.memory.read<std::uint64_t>(address); };
   const auto pointer = [&](Address address) { return Address(word(address)); };
-  if (word(main + 2160) % 16 == 0 && pointer(main + 96) == Address()) SKIP("another layout than that of 2.36");
-  const Address other = pointer(main + 2160);          // next
+  if (word(main + 2160) % 16 == 0 && pointer(main + 96) == Address())
+    SKIP("another layout than that of 2.36");
+  const Address other = pointer(main + 2160);  // next
   const Address heap = Address(other.value() & ~0x3ffffffull);
   const Address top = pointer(main + 96);
   const Address first = glibc::find_parameters(snapshot, data, top)->sbrk_base;

@@ -107,15 +107,17 @@ inline void check_mallinfo(const HeapProfile& heap, const std::string& folder) {
 // below is in use, always set in a bin), and gives sizes of fast bins as ranges of requests.
 inline std::vector<std::string> lists_as_malloc_info(const HeapArena& arena) {
   std::vector<std::string> lines;
-  const auto line = [](const char* tag, std::uint64_t from, std::uint64_t to, std::uint64_t total, std::uint64_t count) {
+  const auto line = [](const char* tag, std::uint64_t from, std::uint64_t to, std::uint64_t total,
+                       std::uint64_t count) {
     char text[200];
-    std::snprintf(text, sizeof text, "<%s from=\"%lu\" to=\"%lu\" total=\"%lu\" count=\"%lu\"/>", tag, from, to, total, count);
+    std::snprintf(text, sizeof text, "<%s from=\"%lu\" to=\"%lu\" total=\"%lu\" count=\"%lu\"/>", tag, from,
+                  to, total, count);
     return std::string(text);
   };
   for (const HeapFreeList& list : arena.free_lists)
     lines.push_back(list.kind == "fast" ? line("size", list.from - 15, list.to, list.bytes, list.blocks)
-                                        : line(list.kind == "unsorted" ? "unsorted" : "size", list.from | 1, list.to | 1,
-                                               list.bytes + list.blocks, list.blocks));
+                                        : line(list.kind == "unsorted" ? "unsorted" : "size", list.from | 1,
+                                               list.to | 1, list.bytes + list.blocks, list.blocks));
   std::ranges::sort(lines);
   return lines;
 }

@@ -1,7 +1,6 @@
-#include "heapwalk/mimalloc_heap.h"
-
 #include "coredump/open_core.h"
 #include "heapwalk/allocator.h"
+#include "heapwalk/mimalloc_heap.h"
 #include "tests/heapwalk/glibc_truth.h"
 #include "tests/support/live_program.h"
 #include "tests/support/run_program.h"

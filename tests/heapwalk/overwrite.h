@@ -23,7 +23,8 @@ inline Snapshot with_overwritten(const Snapshot& snapshot, Address address,
       continue;
     }
     if (piece.start < address)
-      pieces.push_back({piece.start, address, {piece.value.bytes.first(address - piece.start), piece.value.source}});
+      pieces.push_back(
+          {piece.start, address, {piece.value.bytes.first(address - piece.start), piece.value.source}});
     pieces.push_back({address, end, {*owned, piece.value.source}});
     if (end < piece.end)
       pieces.push_back({end, piece.end, {piece.value.bytes.subspan(end - piece.start), piece.value.source}});
@@ -35,7 +36,8 @@ inline Snapshot with_overwritten(const Snapshot& snapshot, Address address,
 
 inline Snapshot with_word(const Snapshot& snapshot, Address address, std::uint64_t value) {
   std::vector<std::uint8_t> bytes(8);
-  for (int i = 0; i < 8; ++i) bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(value >> (8 * i));
+  for (int i = 0; i < 8; ++i)
+    bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(value >> (8 * i));
   return with_overwritten(snapshot, address, bytes);
 }
 

@@ -1,5 +1,5 @@
-// Functions of the shapes that name finding goes wrong on: templates, lambdas, operators, constructors, functions inside functions,
-// code that is inlined several levels deep, parts that the compiler splits off.
+// Functions of the shapes that name finding goes wrong on: templates, lambdas, operators, constructors,
+// functions inside functions, code that is inlined several levels deep, parts that the compiler splits off.
 #include <cstdio>
 #include <stdexcept>
 #include <string>
@@ -30,8 +30,14 @@ __attribute__((noinline)) int call_with(F f, int argument) {
 
 template <class T>
 __attribute__((noinline)) T through_lambdas(T a) {
-  auto first = [a](int b) { volatile int z = b; return static_cast<int>(a + z); };
-  auto second = [a](int b) { volatile int z = b; return static_cast<int>(a * z); };
+  auto first = [a](int b) {
+    volatile int z = b;
+    return static_cast<int>(a + z);
+  };
+  auto second = [a](int b) {
+    volatile int z = b;
+    return static_cast<int>(a * z);
+  };
   return call_with(first, 3) + call_with(second, 4);
 }
 
@@ -61,8 +67,8 @@ int main(int count, char**) {
   index.push_back({more(count)});
   std::vector<std::string> words;
   for (int i = 0; i < count + 3; ++i) words.push_back(std::to_string(shapes::outermost(i)));
-  const int sum = local.method(1) + (small < big) + big(3) + static_cast<int>(small) + shapes::through_lambdas(4) +
-                  static_cast<int>(shapes::through_lambdas(4L)) + shapes::Hidden().twice(2) +
-                  shapes::throws_sometimes(count) + orders_table[count & 31];
+  const int sum = local.method(1) + (small < big) + big(3) + static_cast<int>(small) +
+                  shapes::through_lambdas(4) + static_cast<int>(shapes::through_lambdas(4L)) +
+                  shapes::Hidden().twice(2) + shapes::throws_sometimes(count) + orders_table[count & 31];
   std::printf("%d %zu %zu\n", sum, words.size(), index.size());
 }
