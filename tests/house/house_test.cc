@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -79,6 +80,29 @@ std::vector<std::string> complaints(const std::string& path, std::string_view te
   return found;
 }
 
+// The types that `text` defines and that other files can see, with their namespaces. Two of one name in two
+// files break C++'s one definition rule: the linker takes either's destructor for both and says nothing.
+std::vector<std::string> shared_types(std::string_view text) {
+  static const std::regex opens(R"(namespace\s*([\w:]*)\s*\{.*)");
+  static const std::regex defines(
+      R"((?:template.*> )?(?:struct|class|union|enum class|enum) (\w+)(?: final)?(?: :[^:].*)?(?: \{.*)?)");
+  std::vector<std::string> names, spaces;
+  std::istringstream lines{std::string(text)};
+  std::smatch found;
+  for (std::string line; std::getline(lines, line);) {
+    if (std::regex_match(line, found, opens)) {
+      spaces.push_back(found[1]);
+    } else if (line.starts_with("}  // namespace")) {
+      if (!spaces.empty()) spaces.pop_back();
+    } else if (std::regex_match(line, found, defines) && std::ranges::find(spaces, "") == spaces.end()) {
+      std::string name;
+      for (const auto& space : spaces) name += space + "::";
+      names.push_back(name + found[1].str());
+    }
+  }
+  return names;
+}
+
 std::string read_text(const fs::path& path) {
   std::ifstream in(path);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -114,6 +138,27 @@ TEST_CASE("includes point only downwards, and every source stands in a room") {
   }
   INFO(all);
   CHECK(all.empty());
+}
+
+TEST_CASE("no two files define a type of the same name") {
+  std::map<std::string, std::string> first;
+  for (const auto& path : all_sources()) {
+    if (outside.contains(first_part(path))) continue;  // their programs are linked apart
+    for (const auto& name : shared_types(read_text(fs::path(SOURCE_DIR) / path))) {
+      INFO(name << " in " << path);
+      const auto [entry, is_new] = first.emplace(name, path);
+      CHECK((is_new || entry->second == path));
+    }
+  }
+  CHECK(first.size() > 100);
+}
+
+TEST_CASE("a type that others can see is told from one of the file's own") {
+  CHECK(shared_types("namespace a {\nclass B final : public C {\n};\n}  // namespace a\n") ==
+        std::vector<std::string>{"a::B"});
+  CHECK(shared_types("namespace a {\nnamespace {\nstruct B {};\n}  // namespace\nenum class D { E };\n}  // "
+                     "namespace a\n") == std::vector<std::string>{"a::D"});
+  CHECK(shared_types("struct B;\nclass B::C {\n};\nenum class F : int {\n") == std::vector<std::string>{"F"});
 }
 
 TEST_CASE("every room of the house is there, or still to be built, but not renamed") {
