@@ -95,8 +95,10 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
   GoroutineWaits goroutine_waits;
   std::vector<GoroutineHolder> lock_holders;
   if (goroutines) {
-    goroutine_waits = explain_goroutine_waits(*go.scheduler, *goroutines);
-    lock_holders = find_goroutine_holders(*go.scheduler, *goroutines, goroutine_waits);
+    goroutine_waits =
+        explain_goroutine_waits(*go.scheduler, *goroutines, {.only_for_groups = !options.wants_each_wait});
+    if (options.wants_each_wait)
+      lock_holders = find_goroutine_holders(*go.scheduler, *goroutines, goroutine_waits);
   }
 
   // What was found, in plain values.

@@ -36,6 +36,8 @@ struct Options {
   bool per_task = false;        // pprof
   // Whether the answer says who keeps whom waiting. Set by the command: stacks alone are had for less.
   bool wants_verdict = true;
+  // Whether it tells of each goroutine what it waits for: grouped text does so of whole groups alone.
+  bool wants_each_wait = true;
   bool exit_code = false;            // --exit-code
   bool inspect_all_modules = false;  // info: also those that stand in no stack
   std::string memory = "analysis";   // capture

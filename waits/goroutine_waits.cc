@@ -65,14 +65,21 @@ struct HashFound {
 
 class Explainer {
  public:
-  Explainer(const GoScheduler& scheduler, const GoroutineStacks& stacks)
-      : scheduler_(scheduler), runtime_(scheduler.runtime()), stacks_(stacks) {}
+  Explainer(const GoScheduler& scheduler, const GoroutineStacks& stacks, const GoroutineWaitOptions& options)
+      : scheduler_(scheduler), runtime_(scheduler.runtime()), stacks_(stacks), options_(options) {}
 
   GoroutineWaits explain() {
     for (const StackGroup& group : stacks_.groups) standings_.push_back(standing_of(runtime_, group));
     group_of_.resize(stacks_.tasks.size());
-    for (std::uint32_t i = 0; i < stacks_.groups.size(); ++i)
-      for (const std::uint32_t member : stacks_.groups[i].members) group_of_[member] = i;
+    is_crowd_.resize(stacks_.groups.size());
+    for (std::uint32_t i = 0; i < stacks_.groups.size(); ++i) {
+      std::size_t alike = 0;
+      for (const std::uint32_t member : stacks_.groups[i].members) {
+        group_of_[member] = i;
+        alike += !stacks_.tasks[member].labels;
+      }
+      is_crowd_[i] = alike > 1;
+    }
     semaphores_ = read_semaphore_waiters(scheduler_);
 
     std::vector<Found> found(stacks_.tasks.size());
@@ -97,18 +104,28 @@ class Explainer {
   Found look_at(std::size_t index) const {
     const GoroutineTask& task = stacks_.tasks[index];
     if (task.status != GoStatus::WAITING && task.status != GoStatus::LEAKED) return {};
-    const auto semaphore = semaphores_.empty() ? semaphores_.end() : semaphores_.find(task.address);
-    if (semaphore != semaphores_.end()) {
+    if (const Address* const semaphore = semaphores_.find(task.address)) {
       const Standing& standing = standings_[group_of_[index]];
-      return {Found::Sort::SEMAPHORE, (semaphore->second - distance(standing)).value()};
+      return {Found::Sort::SEMAPHORE, (*semaphore - distance(standing)).value()};
     }
     if (standings_[group_of_[index]].polls)
       return look_for_descriptor(task, stacks_.groups[group_of_[index]]);
     if (!task.waiting) return {};
+    if (options_.only_for_groups && is_crowd_[group_of_[index]] && !task.labels && is_alone(task)) return {};
     // A select waits for several; they are not one thing that others could wait for as well.
     const std::vector<Address> channels = read_waited_channels(runtime_, task.waiting, 2);
     if (channels.size() != 1) return {};
     return {Found::Sort::CHANNEL, channels.front().value()};
+  }
+
+  // Whether nobody stands before or behind it in its channel's queue.
+  bool is_alone(const GoroutineTask& task) const {
+    struct Neighbours {
+      std::uint64_t next, previous;
+    };
+    static_assert(SudogLayout::PREV == SudogLayout::NEXT + sizeof(std::uint64_t));
+    const auto neighbours = runtime_.memory().read<Neighbours>(task.waiting + SudogLayout::NEXT);
+    return neighbours && neighbours->next == 0 && neighbours->previous == 0;
   }
 
   // From the lock to its semaphore. An RWMutex has three: of readers, of the writer that waits for them, and
@@ -216,13 +233,16 @@ class Explainer {
   const GoroutineStacks& stacks_;
   std::vector<Standing> standings_;
   std::vector<std::uint32_t> group_of_;
-  std::unordered_map<Address, Address> semaphores_;
+  const GoroutineWaitOptions options_;
+  std::vector<char> is_crowd_;  // of each group: several of it stand in one line of grouped text
+  AddressMap<Address> semaphores_;
 };
 
 }  // namespace
 
-GoroutineWaits explain_goroutine_waits(const GoScheduler& scheduler, const GoroutineStacks& stacks) {
-  return Explainer(scheduler, stacks).explain();
+GoroutineWaits explain_goroutine_waits(const GoScheduler& scheduler, const GoroutineStacks& stacks,
+                                       const GoroutineWaitOptions& options) {
+  return Explainer(scheduler, stacks, options).explain();
 }
 
 }  // namespace standstill

@@ -35,6 +35,13 @@ struct GoroutineWaits {
   std::vector<GoroutineResource> resources;  // in the order in which tasks name them
 };
 
-GoroutineWaits explain_goroutine_waits(const GoScheduler& scheduler, const GoroutineStacks& stacks);
+struct GoroutineWaitOptions {
+  // Leaves out channels that one goroutine alone waits for, where it is one of many in its group: of a
+  // million goroutines that each wait for an answer of their own, no line about the group can name a channel.
+  bool only_for_groups = false;
+};
+
+GoroutineWaits explain_goroutine_waits(const GoScheduler& scheduler, const GoroutineStacks& stacks,
+                                       const GoroutineWaitOptions& options = {});
 
 }  // namespace standstill

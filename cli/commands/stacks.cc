@@ -32,7 +32,9 @@ void add_options(CLI::App& app, Options& options) {
   add_format_option(app, options, {"text", "json"});
 }
 
-int run(const Options& options) {
+int run(const Options& parsed) {
+  Options options = parsed;
+  options.wants_each_wait = options.format == "json";
   return investigate_and_print(options, Contents::TEXT, [&](const Findings& findings, const RenderOptions&) {
     if (options.format == "json")
       return to_json(findings, {.verdict = false, .stacks = true, .modules = false});

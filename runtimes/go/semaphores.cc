@@ -1,7 +1,6 @@
 #include "runtimes/go/semaphores.h"
 
 #include <optional>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -10,17 +9,21 @@ namespace standstill {
 namespace {
 
 constexpr std::uint64_t ROOTS = 251, ROOT_SIZE = 64, TREAP = 8;
+constexpr std::size_t ASKED = 256;  // entries of which it is asked whether they are goroutines
 
-using Waiters = std::unordered_map<Address, Address>;
+using Waiters = AddressMap<Address>;
 
 // The waiters of the table at `table`; nothing where it holds something else than trees of waiting
-// goroutines.
+// goroutines. A goroutine waits on one semaphore, so that circles are noticed by the second visit to it.
 std::optional<Waiters> read_table(const GoRuntime& runtime, Address table, std::size_t most) {
   const MemoryView& memory = runtime.memory();
   const SudogLayout& layout = runtime.layout().sudog;
   Waiters waiters;
-  std::unordered_set<Address> seen;
   std::vector<Address> nodes;
+  const auto add = [&](Address g, Address semaphore) {
+    if (waiters.size() < ASKED && !read_goroutine(runtime, g)) return false;
+    return waiters.size() < most && waiters.add(g, semaphore);
+  };
   for (std::uint64_t i = 0; i < ROOTS; ++i) {
     const auto root = memory.read_address(table + i * ROOT_SIZE + TREAP);
     if (!root) return std::nullopt;
@@ -29,7 +32,6 @@ std::optional<Waiters> read_table(const GoRuntime& runtime, Address table, std::
   while (!nodes.empty()) {
     const Address node = nodes.back();
     nodes.pop_back();
-    if (!seen.insert(node).second || seen.size() > most) return std::nullopt;
     const auto semaphore = memory.read_address(node + SudogLayout::ELEM);
     const auto left = memory.read_address(node + SudogLayout::PREV),
                right = memory.read_address(node + SudogLayout::NEXT);
@@ -37,11 +39,9 @@ std::optional<Waiters> read_table(const GoRuntime& runtime, Address table, std::
     if (*left) nodes.push_back(*left);
     if (*right) nodes.push_back(*right);
     for (Address at = node; at;) {
-      const auto g = memory.read_address(at + SudogLayout::G);
-      if (!g || !read_goroutine(runtime, *g)) return std::nullopt;
-      waiters.emplace(*g, *semaphore);
-      const auto next = memory.read_address(at + layout.waitlink);
-      if (!next || (*next && !seen.insert(*next).second)) return std::nullopt;
+      const auto g = memory.read_address(at + SudogLayout::G),
+                 next = memory.read_address(at + layout.waitlink);
+      if (!g || !next || !add(*g, *semaphore)) return std::nullopt;
       at = *next;
     }
   }
@@ -50,12 +50,12 @@ std::optional<Waiters> read_table(const GoRuntime& runtime, Address table, std::
 
 }  // namespace
 
-std::unordered_map<Address, Address> read_semaphore_waiters(const GoScheduler& scheduler) {
+AddressMap<Address> read_semaphore_waiters(const GoScheduler& scheduler) {
   const GoRuntime& runtime = scheduler.runtime();
   Waiters best;
   for (const Address variable :
        runtime.references({"runtime.semacquire1", "runtime.semrelease1", "runtime.(*semTable).rootFor"})) {
-    auto waiters = read_table(runtime, variable, scheduler.size() * 2 + 1);
+    auto waiters = read_table(runtime, variable, scheduler.size());
     if (waiters && waiters->size() > best.size()) best = std::move(*waiters);
   }
   return best;

@@ -6,15 +6,14 @@
 //     // a node: sudog.elem is the address waited for, prev and next its children, waitlink the other waiters
 #pragma once
 
+#include "base/address_map.h"
 #include "runtimes/go/goroutines.h"
-
-#include <unordered_map>
 
 namespace standstill {
 
 // From a goroutine (the address of its struct g) to the address of the semaphore that it waits on; empty
-// where the table is not found or nobody waits. Only entries that lead to goroutines count, and each is
-// visited once.
-std::unordered_map<Address, Address> read_semaphore_waiters(const GoScheduler& scheduler);
+// where the table is not found or nobody waits. A table whose entries lead elsewhere than to
+// goroutines, or to one of them twice, is none.
+AddressMap<Address> read_semaphore_waiters(const GoScheduler& scheduler);
 
 }  // namespace standstill

@@ -1,0 +1,3 @@
+module standstill.example/many_goroutines
+
+go 1.18
