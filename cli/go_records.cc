@@ -8,6 +8,7 @@
 #include "symbolize/go_locations.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <span>
 #include <unordered_map>
@@ -15,7 +16,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <tbb/blocked_range.h>
+#include <tbb/enumerable_thread_specific.h>
 #include <tbb/parallel_for.h>
 
 namespace standstill {
@@ -64,6 +65,12 @@ std::string_view kind_of_wait(std::string_view reason, std::uint32_t status) {
     if (reason.starts_with(text)) return kind;
   return "GO_OTHER";
 }
+
+// A value that a traceback prints: how far above the innermost frame's CFA it lies, and its bytes.
+struct Value {
+  std::uint64_t distance = 0;
+  std::uint8_t size = 0;
+};
 
 class GoRecords {
  public:
@@ -210,33 +217,43 @@ class GoRecords {
   // The values, goroutine by goroutine: those of equal stacks lie at equal distances from their innermost
   // frame.
   void add_arguments() {
-    constexpr std::size_t BLOCK = 4096;
+    constexpr std::size_t BLOCK = GoRecord::ARGUMENT_BLOCK;
     const std::size_t count = stacks_.tasks.size();
-    std::vector<std::vector<std::uint8_t>> blocks((count + BLOCK - 1) / BLOCK);
-    tbb::parallel_for(std::size_t{0}, blocks.size(), [&](std::size_t block) {
+    for (std::size_t i = 0; i < stacks_.groups.size(); ++i) make_relative(stacks_.groups[i], places_[i]);
+    findings_.go.arguments.resize((count + BLOCK - 1) / BLOCK);
+    tbb::enumerable_thread_specific<std::vector<std::uint8_t>> scratches;
+    tbb::parallel_for(std::size_t{0}, findings_.go.arguments.size(), [&](std::size_t block) {
+      std::vector<std::uint8_t>& scratch = scratches.local();
+      scratch.clear();
       for (std::size_t i = block * BLOCK; i < std::min(count, (block + 1) * BLOCK); ++i) {
-        findings_.goroutines[i].arguments = blocks[block].size();
-        const std::size_t group = findings_.goroutines[i].group - first_group_;
-        read_arguments(stacks_.tasks[i], stacks_.groups[group], places_[group], blocks[block]);
+        findings_.goroutines[i].arguments = scratch.size();
+        read_arguments(stacks_.tasks[i].first_cfa, values_[findings_.goroutines[i].group - first_group_],
+                       scratch);
       }
+      findings_.go.arguments[block].assign(scratch.begin(), scratch.end());
     });
-    for (std::size_t block = 0; block < blocks.size(); ++block) {
-      const std::size_t start = findings_.go.arguments.size();
-      for (std::size_t i = block * BLOCK; i < std::min(count, (block + 1) * BLOCK); ++i)
-        findings_.goroutines[i].arguments += start;
-      findings_.go.arguments.insert(findings_.go.arguments.end(), blocks[block].begin(), blocks[block].end());
-      std::vector<std::uint8_t>().swap(blocks[block]);
-    }
   }
 
-  void read_arguments(const GoroutineTask& task, const StackGroup& group,
-                      const std::vector<ArgumentPlace>& places, std::vector<std::uint8_t>& out) const {
-    for (const ArgumentPlace& place : places) {
-      const Address cfa = task.first_cfa + (group.frames[place.frame].cfa - first_go_cfa(group.frames));
-      std::uint64_t value = runtime_.memory().read<std::uint64_t>(cfa + place.offset).value_or(0);
-      if (place.size < 8) value &= (std::uint64_t{1} << (place.size * 8)) - 1;
-      for (; value >= 0x80; value >>= 7) out.push_back(static_cast<std::uint8_t>(value | 0x80));
-      out.push_back(static_cast<std::uint8_t>(value));
+  void make_relative(const StackGroup& group, const std::vector<ArgumentPlace>& places) {
+    const Address first = first_go_cfa(group.frames);
+    std::vector<Value>& values = values_.emplace_back();
+    for (const ArgumentPlace& place : places)
+      values.push_back({group.frames[place.frame].cfa - first + place.offset, place.size});
+  }
+
+  void read_arguments(Address first_cfa, const std::vector<Value>& values,
+                      std::vector<std::uint8_t>& out) const {
+    // Most stacks lie in one piece.
+    const Bytes stack = runtime_.memory().bytes_at(first_cfa);
+    for (const Value& value : values) {
+      std::uint64_t word = 0;
+      if (value.distance < stack.size() && stack.size() - value.distance >= sizeof word)
+        std::memcpy(&word, stack.data() + value.distance, sizeof word);
+      else
+        word = runtime_.memory().read<std::uint64_t>(first_cfa + value.distance).value_or(0);
+      if (value.size < 8) word &= (std::uint64_t{1} << (value.size * 8)) - 1;
+      for (; word >= 0x80; word >>= 7) out.push_back(static_cast<std::uint8_t>(word | 0x80));
+      out.push_back(static_cast<std::uint8_t>(word));
     }
   }
 
@@ -249,6 +266,7 @@ class GoRecords {
   const GoRecordOptions options_;
   std::size_t first_group_ = 0;                     // of goroutines in findings.groups
   std::vector<std::vector<ArgumentPlace>> places_;  // by group
+  std::vector<std::vector<Value>> values_;          // likewise
   std::map<std::pair<std::uint32_t, std::string_view>, std::uint32_t> states_;
   std::unordered_map<Address, std::uint32_t> creators_, labels_;
   std::map<std::map<std::string, std::string>, std::uint32_t> label_sets_;

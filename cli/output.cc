@@ -42,7 +42,11 @@ Result<Output> Output::open(const std::string& path) {
 }
 
 Output::Output(Output&& other) noexcept
-    : kind_(other.kind_), descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
+    : kind_(other.kind_),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      path_(std::move(other.path_)),
+      has_begun_(other.has_begun_),
+      is_closed_(other.is_closed_) {}
 
 Output::~Output() {
   if (descriptor_ < 0 || kind_ == Kind::STANDARD_OUTPUT) return;
@@ -55,19 +59,30 @@ std::unexpected<Error> Output::cannot_write(int error) const {
 }
 
 Result<void> Output::write(std::string_view bytes) {
+  if (auto written = append(bytes); !written) return written;
+  return finish();
+}
+
+Result<void> Output::append(std::string_view bytes) {
   struct stat status{};
-  if (kind_ == Kind::EXISTING && fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode) &&
-      ftruncate(descriptor_, 0) != 0)
+  if (!std::exchange(has_begun_, true) && kind_ == Kind::EXISTING && fstat(descriptor_, &status) == 0 &&
+      S_ISREG(status.st_mode) && ftruncate(descriptor_, 0) != 0)
     return cannot_write(errno);
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
     if (written >= 0)
       bytes.remove_prefix(static_cast<std::size_t>(written));
-    else if (errno == EPIPE)
+    else if (errno == EPIPE) {
+      is_closed_ = true;
       return {};
-    else if (errno != EINTR)
+    } else if (errno != EINTR)
       return cannot_write(errno);
   }
+  return {};
+}
+
+Result<void> Output::finish() {
+  if (is_closed_) return {};
   if (kind_ == Kind::UNNAMED) {
     const std::string unnamed = fmt::format("/proc/self/fd/{}", descriptor_);
     if (linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, path_.c_str(), AT_SYMLINK_FOLLOW) != 0)

@@ -24,6 +24,12 @@ class Output {
   // closed pipe) wants no more: that is no error.
   Result<void> write(std::string_view bytes);
 
+  // The same in pieces: append() as often as there are some, then finish().
+  Result<void> append(std::string_view bytes);
+  Result<void> finish();
+  // The reader has gone away.
+  bool is_closed() const { return is_closed_; }
+
  private:
   enum class Kind {
     STANDARD_OUTPUT,
@@ -40,6 +46,8 @@ class Output {
   Kind kind_;
   int descriptor_;
   std::string path_;  // "" for standard output
+  bool has_begun_ = false;
+  bool is_closed_ = false;
 };
 
 }  // namespace standstill

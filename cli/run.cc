@@ -25,6 +25,16 @@ bool has_deadlock(const Findings& findings) {
                              [](const FindingRecord& finding) { return finding.kind != "ROOT_BLOCKER"; });
 }
 
+Result<void> write(Output& output, const Printed& answer) {
+  if (!answer.write) return output.write(answer.text);
+  Result<void> written;
+  answer.write([&](std::string_view piece) {
+    written = output.append(piece);
+    return written && !output.is_closed();
+  });
+  return written ? output.finish() : written;
+}
+
 }  // namespace
 
 int investigate_and_print(const Options& options, Contents contents, const Printer& print, Subject subject) {
@@ -41,9 +51,9 @@ int investigate_and_print(const Options& options, Contents contents, const Print
                              .width = terminal_width(output->descriptor()),
                              .max_groups = 0};
   if (contents != Contents::TEXT_WITH_NOTES) print_notes(*findings, options);
-  const Result<std::string> answer = print(*findings, render);
+  const Result<Printed> answer = print(*findings, render);
   if (!answer) return give_up(answer.error());
-  const Result<void> written = output->write(*answer);
+  const Result<void> written = write(*output, *answer);
   if (!written) return give_up(written.error());
   if (subject == Subject::TASKS && findings->tasks.empty())
     return give_up({fmt::format("{}: no thread can be shown", findings->target.path),

@@ -5,15 +5,26 @@
 #include "cli/options.h"
 #include "reports/findings.h"
 #include "reports/format.h"
+#include "reports/text_sink.h"
 
 #include <functional>
 #include <string>
+#include <utility>
 
 namespace standstill {
 
+// A whole text, or what writes one that is too long to be held in memory.
+struct Printed {
+  Printed(std::string whole) : text(std::move(whole)) {}
+  Printed(std::function<void(const TextSink&)> pieces) : write(std::move(pieces)) {}
+
+  std::string text;
+  std::function<void(const TextSink&)> write;  // empty: `text` is all
+};
+
 // Colour, width as they suit where the answer goes. An error where the findings hold nothing of what was
-// asked for.
-using Printer = std::function<Result<std::string>(const Findings&, const RenderOptions&)>;
+// asked for. A Printed may borrow from the findings.
+using Printer = std::function<Result<Printed>(const Findings&, const RenderOptions&)>;
 
 enum class Contents {
   TEXT_WITH_NOTES,  // says itself what could not be seen

@@ -144,7 +144,7 @@ struct GoroutineRecord {
 
   std::uint64_t number = 0;
   std::uint64_t parent = 0;       // the number of the goroutine that started it; 0: not known
-  std::uint64_t arguments = 0;    // offset in GoRecord::arguments
+  std::uint64_t arguments = 0;    // offset in its block of GoRecord::arguments
   std::int64_t waited_ns = -1;    // at least; -1: not known
   std::uint32_t group = 0;        // index into Findings::groups
   std::uint32_t state = 0;        // index into GoRecord::states
@@ -168,9 +168,10 @@ struct GoRecord {
   std::vector<State> states;
   std::vector<CreatedBy> creators;
   std::vector<std::map<std::string, std::string>> label_sets;
-  // Of each goroutine, in the order of its group's frames, each VALUE of each frame that a traceback shows,
-  // as ULEB128. Empty where they were not asked for.
-  std::vector<std::uint8_t> arguments;
+  // Of each goroutine, in the order of its group's frames, each VALUE of each frame, as ULEB128; a block for
+  // each ARGUMENT_BLOCK goroutines. Empty where they were not asked for.
+  static constexpr std::size_t ARGUMENT_BLOCK = 4096;
+  std::vector<std::vector<std::uint8_t>> arguments;
   bool has_arguments = false;
   bool elides_frames = true;  // deep stacks are shortened as the runtime does it
 };

@@ -3,12 +3,18 @@
 #include "reports/printable.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <charconv>
 #include <cstddef>
+#include <cstring>
+#include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
+#include <tbb/parallel_pipeline.h>
 
 namespace standstill {
 
@@ -125,15 +131,20 @@ class FormMaker {
   StackForm form_;
 };
 
-std::string creator_text(const CreatedBy& creator) {
-  // Between the two parts comes the number of the goroutine.
-  return fmt::format("\n\t{}:{}{}\n", creator.file.empty() ? "?" : printable(creator.file, LONGEST_NAME),
-                     creator.line, creator.offset > 0 ? fmt::format(" +{:#x}", creator.offset) : "");
+// Between the two parts comes the number of the goroutine that created it.
+struct CreatorForm {
+  std::string function, place;
+};
+
+CreatorForm creator_form(const CreatedBy& creator) {
+  return {"created by " + creator.function,
+          fmt::format("\n\t{}:{}{}\n", creator.file.empty() ? "?" : printable(creator.file, LONGEST_NAME),
+                      creator.line, creator.offset > 0 ? fmt::format(" +{:#x}", creator.offset) : "")};
 }
 
 class Values {
  public:
-  Values(const std::vector<std::uint8_t>& bytes, std::size_t at) : bytes_(bytes), at_(at) {}
+  explicit Values(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
   std::uint64_t next() {
     std::uint64_t value = 0;
     for (unsigned shift = 0; at_ < bytes_.size() && shift < 64; shift += 7) {
@@ -145,69 +156,182 @@ class Values {
   }
 
  private:
-  const std::vector<std::uint8_t>& bytes_;
-  std::size_t at_;
+  std::span<const std::uint8_t> bytes_;
+  std::size_t at_ = 0;
 };
 
-template <class Number>
-void append_number(std::string& out, Number value, int base = 10) {
-  char digits[24];
-  const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value, base);
-  out.append(digits, end);
-}
-
-void append_header(std::string& out, const GoroutineRecord& goroutine, const GoRecord& go) {
-  out += "goroutine ";
-  append_number(out, goroutine.number);
-  out += " [";
-  const GoRecord::State* state = goroutine.state < go.states.size() ? &go.states[goroutine.state] : nullptr;
-  if (state != nullptr) out.append(state->text).append(state->mark);
-  if (state != nullptr && state->counts_minutes && goroutine.waited_ns >= MINUTE) {
-    out += ", ";
-    append_number(out, goroutine.waited_ns / MINUTE);
-    out += " minutes";
+// Text in a piece of memory that is known to be large enough, and is used again and again.
+class Paper {
+ public:
+  void start(std::size_t room) {
+    if (room > room_) {
+      bytes_ = std::make_unique_for_overwrite<char[]>(room);
+      room_ = room;
+    }
+    end_ = bytes_.get();
   }
-  if (goroutine.is_locked_to_thread) out += ", locked to thread";
-  out += "]:\n";
-}
+  void add(std::string_view text) {
+    std::memcpy(end_, text.data(), text.size());
+    end_ += text.size();
+  }
+  template <class Number>
+  void add_number(Number value) {
+    end_ = std::to_chars(end_, end_ + LONGEST_NUMBER, value).ptr;
+  }
+  void add_hexadecimal(std::uint64_t value) {
+    add("0x");
+    unsigned digits = 1 + (63 - static_cast<unsigned>(std::countl_zero(value | 1))) / 4;
+    end_ += digits;
+    for (char* at = end_; digits > 0; --digits, value >>= 4) *--at = "0123456789abcdef"[value & 15];
+  }
+  std::string_view text() const { return {bytes_.get(), end_}; }
+
+  static constexpr std::size_t LONGEST_NUMBER = 20;  // of a u64, in either base with its mark
+
+ private:
+  std::unique_ptr<char[]> bytes_;
+  std::size_t room_ = 0;
+  char* end_ = nullptr;
+};
+
+class Writer {
+ public:
+  explicit Writer(const Findings& findings) : findings_(findings), go_(findings.go) {
+    forms_.resize(findings.groups.size());
+    for (std::size_t i = 0; i < forms_.size(); ++i) {
+      const GroupRecord& group = findings.groups[i];
+      if (group.tasks.empty() || group.tasks.front() < findings.tasks.size()) continue;
+      forms_[i].pieces = FormMaker(group, go_).make();
+      for (const Piece& piece : forms_[i].pieces)
+        forms_[i].room += piece.text.size() + (piece.is_value ? Paper::LONGEST_NUMBER : 0);
+    }
+    for (const CreatedBy& creator : go_.creators) creators_.push_back(creator_form(creator));
+  }
+
+  void write(const TextSink& sink) {
+    // A token is some goroutines, and has the sheet that the token SHEETS before it is done with: tokens
+    // leave in their order.
+    std::array<Sheet, SHEETS> sheets;
+    std::size_t next = 0, turn = 0;
+    bool is_wanted = true;
+    tbb::parallel_pipeline(
+        SHEETS,
+        tbb::make_filter<void,
+                         Sheet*>(tbb::filter_mode::serial_in_order, [&](tbb::flow_control& flow) -> Sheet* {
+          if (next == findings_.goroutines.size() || !is_wanted) {
+            flow.stop();
+            return nullptr;
+          }
+          Sheet& sheet = sheets[turn++ % SHEETS];
+          sheet.first = next;
+          sheet.room = 0;
+          do sheet.room += room_for(findings_.goroutines[next++]);
+          while (sheet.room < SHEET_BYTES && next < findings_.goroutines.size());
+          sheet.end = next;
+          return &sheet;
+        }) & tbb::make_filter<Sheet*, Sheet*>(tbb::filter_mode::parallel, [&](Sheet* sheet) {
+          sheet->paper.start(sheet->room);
+          for (std::size_t i = sheet->first; i < sheet->end; ++i) add_goroutine(i, sheet->paper);
+          return sheet;
+        }) & tbb::make_filter<Sheet*, void>(tbb::filter_mode::serial_in_order, [&](const Sheet* sheet) {
+          if (is_wanted) is_wanted = sink(sheet->paper.text());
+        }));
+  }
+
+ private:
+  static constexpr std::size_t SHEETS = 16, SHEET_BYTES = 1 << 18;
+  static constexpr std::size_t FIXED_TEXT = 256;  // all words and numbers beside names and stacks
+
+  struct Form {
+    StackForm pieces;
+    std::size_t room = 0;  // the longest text that it can give
+  };
+  struct Sheet {
+    std::size_t first = 0, end = 0;  // of findings.goroutines
+    std::size_t room = 0;
+    Paper paper;
+  };
+
+  const GoRecord::State* state_of(const GoroutineRecord& goroutine) const {
+    return goroutine.state < go_.states.size() ? &go_.states[goroutine.state] : nullptr;
+  }
+
+  std::size_t room_for(const GoroutineRecord& goroutine) const {
+    std::size_t room = FIXED_TEXT;
+    if (const GoRecord::State* const state = state_of(goroutine))
+      room += state->text.size() + state->mark.size();
+    if (goroutine.group < forms_.size()) room += forms_[goroutine.group].room;
+    if (goroutine.creator < creators_.size())
+      room += creators_[goroutine.creator].function.size() + creators_[goroutine.creator].place.size();
+    return room;
+  }
+
+  std::span<const std::uint8_t> values_of(std::size_t index) const {
+    const std::size_t block = index / GoRecord::ARGUMENT_BLOCK;
+    if (block >= go_.arguments.size()) return {};
+    const std::span<const std::uint8_t> bytes(go_.arguments[block]);
+    return bytes.subspan(std::min(bytes.size(), findings_.goroutines[index].arguments));
+  }
+
+  void add_goroutine(std::size_t index, Paper& out) const {
+    const GoroutineRecord& goroutine = findings_.goroutines[index];
+    add_header(goroutine, out);
+    Values values(values_of(index));
+    if (goroutine.group < forms_.size()) {
+      for (const Piece& piece : forms_[goroutine.group].pieces) {
+        out.add(piece.text);
+        if (!piece.takes_value) continue;
+        const std::uint64_t value = values.next();
+        if (piece.is_value) out.add_hexadecimal(value);
+      }
+    }
+    if (goroutine.creator < creators_.size()) {
+      out.add(creators_[goroutine.creator].function);
+      if (goroutine.parent != 0) {
+        out.add(" in goroutine ");
+        out.add_number(goroutine.parent);
+      }
+      out.add(creators_[goroutine.creator].place);
+    }
+    out.add("\n");
+  }
+
+  void add_header(const GoroutineRecord& goroutine, Paper& out) const {
+    out.add("goroutine ");
+    out.add_number(goroutine.number);
+    out.add(" [");
+    const GoRecord::State* const state = state_of(goroutine);
+    if (state != nullptr) {
+      out.add(state->text);
+      out.add(state->mark);
+    }
+    if (state != nullptr && state->counts_minutes && goroutine.waited_ns >= MINUTE) {
+      out.add(", ");
+      out.add_number(goroutine.waited_ns / MINUTE);
+      out.add(" minutes");
+    }
+    if (goroutine.is_locked_to_thread) out.add(", locked to thread");
+    out.add("]:\n");
+  }
+
+  const Findings& findings_;
+  const GoRecord& go_;
+  std::vector<Form> forms_;  // by group
+  std::vector<CreatorForm> creators_;
+};
 
 }  // namespace
 
-std::string to_goroutine_traceback(const Findings& findings) {
-  const GoRecord& go = findings.go;
-  std::vector<StackForm> forms(findings.groups.size());
-  for (std::size_t i = 0; i < forms.size(); ++i) {
-    const GroupRecord& group = findings.groups[i];
-    if (!group.tasks.empty() && group.tasks.front() >= findings.tasks.size())
-      forms[i] = FormMaker(group, go).make();
-  }
-  std::vector<std::string> creators;
-  for (const CreatedBy& creator : go.creators) creators.push_back(creator_text(creator));
+void write_goroutine_traceback(const Findings& findings, const TextSink& sink) {
+  Writer(findings).write(sink);
+}
 
+std::string to_goroutine_traceback(const Findings& findings) {
   std::string out;
-  for (const GoroutineRecord& goroutine : findings.goroutines) {
-    append_header(out, goroutine, go);
-    Values values(go.arguments, goroutine.arguments);
-    if (goroutine.group < forms.size()) {
-      for (const Piece& piece : forms[goroutine.group]) {
-        out += piece.text;
-        if (!piece.takes_value) continue;
-        const std::uint64_t value = values.next();
-        if (!piece.is_value) continue;
-        out += "0x";
-        append_number(out, value, 16);
-      }
-    }
-    if (goroutine.creator < creators.size()) {
-      out.append("created by ").append(go.creators[goroutine.creator].function);
-      if (goroutine.parent != 0) {
-        out += " in goroutine ";
-        append_number(out, goroutine.parent);
-      }
-      out += creators[goroutine.creator];
-    }
-    out += '\n';
-  }
+  write_goroutine_traceback(findings, [&](std::string_view text) {
+    out += text;
+    return true;
+  });
   return out;
 }
 

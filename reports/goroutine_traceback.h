@@ -13,11 +13,14 @@
 #pragma once
 
 #include "reports/findings.h"
+#include "reports/text_sink.h"
 
 #include <string>
 
 namespace standstill {
 
+// Goroutines are written on all cores, their order is kept, and few of them are held in memory at a time.
+void write_goroutine_traceback(const Findings& findings, const TextSink& sink);
 std::string to_goroutine_traceback(const Findings& findings);
 
 }  // namespace standstill

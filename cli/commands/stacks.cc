@@ -35,22 +35,24 @@ void add_options(CLI::App& app, Options& options) {
 int run(const Options& parsed) {
   Options options = parsed;
   options.wants_each_wait = options.format == "json";
-  return investigate_and_print(options, Contents::TEXT, [&](const Findings& findings, const RenderOptions&) {
+  const auto print = [&](const Findings& findings, const RenderOptions&) -> Result<Printed> {
     if (options.format == "json")
       return to_json(findings, {.verdict = false, .stacks = true, .modules = false});
     // Goroutines first; threads where they were asked for, or where there is nothing else.
     const bool has_goroutines = findings.go.minor_version != 0;
     const bool shows_threads = !has_goroutines || options.tasks == "all";
-    std::string text;
     if (options.debug == 2) {
-      if (has_goroutines) text = to_goroutine_traceback(findings);
-      if (shows_threads) text += to_traceback_text(findings, {.as_goroutines = options.as_goroutines});
-      return text;
+      return Printed([&, has_goroutines, shows_threads](const TextSink& sink) {
+        if (has_goroutines) write_goroutine_traceback(findings, sink);
+        if (shows_threads) sink(to_traceback_text(findings, {.as_goroutines = options.as_goroutines}));
+      });
     }
+    std::string text;
     if (has_goroutines) text = to_goroutine_profile(findings);
     if (shows_threads) text += to_grouped_text(findings, options.as_goroutines ? "goroutine" : "thread");
     return text;
-  });
+  };
+  return investigate_and_print(options, Contents::TEXT, print);
 }
 
 }  // namespace

@@ -56,8 +56,9 @@ Findings workers() {
     goroutine.arguments = (id - 17) * 3;
     goroutine.waited_ns = static_cast<std::int64_t>(id - 17) * 61'000'000'000;
     findings.goroutines.push_back(goroutine);
-    findings.go.arguments.insert(findings.go.arguments.end(),
-                                 {0x80 | 0x2a, 0x01, static_cast<std::uint8_t>(id)});
+    findings.go.arguments.resize(1);
+    findings.go.arguments[0].insert(findings.go.arguments[0].end(),
+                                    {0x80 | 0x2a, 0x01, static_cast<std::uint8_t>(id)});
   }
   findings.goroutines[2].is_locked_to_thread = true;
   return findings;
