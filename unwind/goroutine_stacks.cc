@@ -2,6 +2,7 @@
 
 #include "unwind/go_row.h"
 #include "unwind/goroutine_walk.h"
+#include "unwind/known_stacks.h"
 
 #include <algorithm>
 #include <atomic>
@@ -67,6 +68,7 @@ struct Worker {
   explicit Worker(const GoRuntime& runtime) : rows(runtime) {}
   GoRows rows;
   Stack stack;
+  KnownStacks whole;  // of goroutines that stand on their own stack alone
   std::unordered_multimap<std::size_t, const StackTable::Entry*> known;
   std::unordered_map<Address, SystemGoroutine> starts;
 };
@@ -125,26 +127,41 @@ class Collector {
     const SystemGoroutine system = find_system(g->start, worker);
     if (system.is_system && !system.may_run_program) return NO_GROUP;
 
+    fill_in(*g, task);
+    // Most goroutines stand where others do.
+    const bool is_plain =
+        !system.is_system && g->status != GoStatus::RUNNING && g->status != GoStatus::SYSCALL;
+    if (is_plain) {
+      if (const auto known = worker.whole.find(runtime_.memory(), *g)) {
+        task.first_cfa = known->first_cfa;
+        return known->number;
+      }
+    }
     find_stack(*g, worker, task);
     if (system.is_system && std::ranges::none_of(worker.stack.frames, [&](const Frame& frame) {
           const GoRow& row = worker.rows.find(frame.pc);
           return row.kind != GoRow::Kind::NOT_GO && !row.is_runtime;
         }))
       return NO_GROUP;
-    task.id = g->id;
-    task.parent_id = g->parent_id;
-    task.address = g->address;
-    task.created_at = g->created_at;
-    task.labels = g->labels;
-    task.waiting = g->waiting;
-    task.bubble = g->bubble;
-    task.waiting_since = g->waiting_since;
-    task.status = static_cast<std::uint16_t>(g->status);
-    task.wait_reason = g->wait_reason;
-    task.is_scanned = g->is_scanned;
-    task.is_locked_to_thread = static_cast<bool>(g->locked_machine);
     task.first_cfa = first_go_cfa(worker.stack.frames);
-    return number_of(worker.stack, worker);
+    const std::uint32_t number = number_of(worker.stack, worker);
+    if (is_plain) worker.whole.add(worker.rows, *g, worker.stack, number);
+    return number;
+  }
+
+  static void fill_in(const Goroutine& g, GoroutineTask& task) {
+    task.id = g.id;
+    task.parent_id = g.parent_id;
+    task.address = g.address;
+    task.created_at = g.created_at;
+    task.labels = g.labels;
+    task.waiting = g.waiting;
+    task.bubble = g.bubble;
+    task.waiting_since = g.waiting_since;
+    task.status = static_cast<std::uint16_t>(g.status);
+    task.wait_reason = g.wait_reason;
+    task.is_scanned = g.is_scanned;
+    task.is_locked_to_thread = static_cast<bool>(g.locked_machine);
   }
 
   SystemGoroutine find_system(Address start, Worker& worker) const {
