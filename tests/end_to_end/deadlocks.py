@@ -2,7 +2,7 @@
 """`standstill deadlocks` says of each program of fixtures/deadlocks what the program says of itself: exactly the expected findings, with
 their tasks, resources and holders, and none in healthy programs.
 
-  deadlocks.py STANDSTILL FOLDER [--only TEXT] [--accounts-only] [--keep FOLDER]
+  deadlocks.py STANDSTILL FOLDER [--only TEXT] [--brief] [--accounts-only] [--keep FOLDER]
 
 Every program is looked at with its debug information and without a symbol, each time alive, in a capture, in a core of gdb's gcore and in one of the
 kernel; healthy ones at several moments; the stripped ones that are deadlocked also alive without being stopped. The report of a capture must be that of the
@@ -226,12 +226,16 @@ def examine(asked, name, is_stripped):
             questions = [] if is_stripped or program == "stdio_ring" else owner_questions(account, program.endswith("_musl"))
             if not account.is_healthy and not account.spins:
                 running.until_asleep()  # the main thread too, which says "ready" before it waits
-            outcome.look_live(asked, running, account)
+            if asked.brief and not is_stripped:
+                outcome.capture(asked, running, account)
+                return outcome
+            if not asked.brief:
+                outcome.look_live(asked, running, account)
             if is_stripped and not account.is_healthy and name not in ONLY_REGISTERS_TELL:
                 outcome.look_live(asked, running, account, "--no-stop")
-            if not asked.accounts_only:
+            if not asked.accounts_only and not asked.brief:
                 outcome.capture(asked, running, account)
-            for moment in range(asked.moments if account.is_healthy else 1):
+            for moment in range(0 if asked.brief else asked.moments if account.is_healthy else 1):
                 core, answers = running.gcore_and_ask([expression for _, _, expression in questions])
                 outcome.wrong += check_owners(running, account, questions, answers)
                 outcome.look(asked, running, core, account, "gcore" + (f" {moment}" if moment else ""))
@@ -249,6 +253,7 @@ def main():
     parser.add_argument("standstill")
     parser.add_argument("folder", help="where the programs of fixtures/deadlocks were built")
     parser.add_argument("--only", default="", help="programs whose line contains this text")
+    parser.add_argument("--brief", action="store_true", help="one capture of what has debug information; of what is stripped no stop and the kernel's core")
     parser.add_argument("--accounts-only", action="store_true", help="hold only the accounts against gdb")
     parser.add_argument("--moments", type=int, default=MOMENTS, help="at which healthy programs are looked at")
     parser.add_argument("--keep", help="a folder for the cores and accounts")
