@@ -39,6 +39,9 @@ class Picture {
     snapshot_.source = SnapshotSource::LIVE;
   }
 
+  // After a failure: all may be different when it is tried again.
+  bool has_started_anew() const { return has_started_anew_; }
+
   Result<Snapshot> take() {
     seen_ = read_threads(process_.pid, {.system_calls = !options_.stop});
     if (!read_maps()) return ended();
@@ -86,6 +89,20 @@ class Picture {
     return tids;
   }
 
+  // A thread that has slept for longer than the stop will last is taken for one that sleeps on. One of which
+  // nobody knows how long it has slept is taken for one that works.
+  ThreadsToStop threads_to_stop() const {
+    constexpr std::int64_t STOP_OF_ONE = 20'000, SHORTEST = 5'000'000;  // nanoseconds
+    const std::int64_t stop = std::max(SHORTEST, STOP_OF_ONE * std::ssize(seen_.threads));
+    ThreadsToStop threads;
+    for (const int tid : tids()) {
+      const auto since = find_seen(tid)->facts.blocked_since_ns;
+      const bool is_sleeper = since && *since < seen_.clocks.monotonic_ns - stop;
+      (is_sleeper ? threads.sleepers : threads.others).push_back(tid);
+    }
+    return threads;
+  }
+
   Result<bool> stop_and_copy() {
     const auto while_stopped = [&](const StoppedProcess& stopped) {
       copy_memory(stopped);
@@ -94,10 +111,14 @@ class Picture {
       finish();
       options_.while_stopped(snapshot_);
     };
-    const auto stopped = stop_threads(process_.pid, tids(), while_stopped);
+    const auto stopped = stop_threads(process_.pid, threads_to_stop(), while_stopped);
     if (!stopped) {
       if (stopped.error().message == "EPERM") return std::unexpected(explain_refusal(process_));
       return ended();
+    }
+    if (stopped->has_started_anew) {
+      has_started_anew_ = true;
+      return failure(fmt::format("process {} starts one program after the other", process_.pid));
     }
     pause_ms_ = stopped->pause_ms;
     if (is_finished_)
@@ -314,14 +335,20 @@ class Picture {
   double pause_ms_ = 0;
   bool has_own_numbering_ = false;  // it lives in another PID namespace
   bool is_finished_ = false;
+  bool has_started_anew_ = false;
 };
 
 }  // namespace
 
 Result<Snapshot> freeze_process(int pid, const FreezeOptions& options) {
-  auto process = check_process(pid, options.stop);
-  if (!process) return std::unexpected(std::move(process).error());
-  return Picture(std::move(*process), options).take();
+  constexpr int MOST_ATTEMPTS = 5;
+  for (int attempt = 1;; ++attempt) {
+    auto process = check_process(pid, options.stop);
+    if (!process) return std::unexpected(std::move(process).error());
+    Picture picture(std::move(*process), options);
+    Result<Snapshot> snapshot = picture.take();
+    if (snapshot || !picture.has_started_anew() || attempt == MOST_ATTEMPTS) return snapshot;
+  }
 }
 
 }  // namespace standstill

@@ -28,14 +28,25 @@ struct StoppedProcess {
   std::vector<StoppedThread> threads;  // by tid
   std::vector<int> not_stopped;        // in uninterruptible sleep, or traced by somebody else; by tid
   bool is_group_stopped = false;       // by SIGSTOP or the like: it stays so
-  double pause_ms = 0;                 // from the first interruption to the last thread let go
-  double longest_pause_ms = 0;         // of one thread
+  // The process started another program (execve) just now, and was let go at once: what was known of it
+  // before is of no use, and all of the above is empty.
+  bool has_started_anew = false;
+  double pause_ms = 0;  // from the first interruption to the last thread let go
 };
 
-// `known_tids`: the threads as they were a moment ago, in any order; those that have appeared since are
-// found. `while_stopped` is called with everything but the pauses when all threads stand still. Errors: the
-// process is gone; it is traced already, or we may not trace it ("EPERM", for the caller to explain).
-Result<StoppedProcess> stop_threads(int pid, std::span<const int> known_tids,
+struct ThreadsToStop {
+  // Have slept for a while, and most likely would sleep on: stopped first, and let go last. 10,000 of them
+  // take a tenth of a second each way, which passes while the threads that do something still run.
+  std::vector<int> sleepers;
+  // Are stopped when all sleepers stand, and let go as soon as everything is copied. So are those that have
+  // appeared since.
+  std::vector<int> others;
+};
+
+// `while_stopped` is called with everything but the pause when all threads stand still, unless the process
+// has started another program. Errors: the process is gone; it is traced already, or we may not trace it
+// ("EPERM", for the caller to explain).
+Result<StoppedProcess> stop_threads(int pid, const ThreadsToStop& threads,
                                     const std::function<void(const StoppedProcess&)>& while_stopped);
 
 }  // namespace standstill
