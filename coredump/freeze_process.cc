@@ -43,7 +43,7 @@ class Picture {
   bool has_started_anew() const { return has_started_anew_; }
 
   Result<Snapshot> take() {
-    seen_ = read_threads(process_.pid, {.system_calls = !options_.stop});
+    seen_ = read_threads(process_.pid);
     if (!read_maps()) return ended();
     has_own_numbering_ =
         read_link(AT_FDCWD, proc_path("ns/pid").c_str()) != read_link(AT_FDCWD, "/proc/self/ns/pid");
@@ -228,6 +228,7 @@ class Picture {
     std::size_t moving = 0;
     for (StillThread& still : look_at_still_threads(process_.pid, tids, *memory_, mapped_ranges_)) {
       Thread thread = make_thread(still.tid);
+      if (thread.facts && still.system_call) thread.facts->system_call = still.system_call;
       if (still.registers) {
         thread.registers = *still.registers;
       } else {

@@ -4,18 +4,16 @@
 #include "coredump/proc_text.h"
 #include "coredump/proc_thread.h"
 #include "coredump/processor_clock.h"
+#include "coredump/share_out.h"
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstdio>
 #include <ctime>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
-#include <system_error>
-#include <thread>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -94,35 +92,12 @@ Look look_at(const TaskFolder& folder, int tid, const ReadThreadsOptions& option
   look_at_times(folder, tid, options.use_exec_start, look);
   // A thread that cannot be stopped is seen through these alone.
   const bool is_out_of_reach = look.facts.state == 'D' || look.facts.state == 't';
-  if (options.system_calls || is_out_of_reach) {
-    if (const auto call = folder.read(tid, "syscall")) look.facts.system_call = parse_system_call(*call);
-  }
   if (is_out_of_reach) {
+    if (const auto call = folder.read(tid, "syscall")) look.facts.system_call = parse_system_call(*call);
     const auto channel = folder.read(tid, "wchan");
     if (channel && *channel != "0") look.facts.wait_channel = *channel;
   }
   return look;
-}
-
-// Runs work(i) for each i below `count`, on a few threads where that pays: half of the time goes to the
-// kernel's own locks, so that more of them would not help.
-template <class Work>
-void share_out(std::size_t count, const Work& work) {
-  constexpr std::size_t PORTION = 64, MOST_THREADS = 4;
-  std::atomic<std::size_t> next = 0;
-  const auto run = [&] {
-    for (std::size_t start; (start = next.fetch_add(PORTION)) < count;)
-      for (std::size_t i = start; i < std::min(count, start + PORTION); ++i) work(i);
-  };
-  std::vector<std::jthread> others;
-  const std::size_t useful =
-      std::min<std::size_t>({MOST_THREADS, std::thread::hardware_concurrency(), count / PORTION});
-  try {
-    while (others.size() + 1 < useful) others.emplace_back(run);
-  } catch (const std::system_error&) {
-    // No more threads for us here: the work is done all the same.
-  }
-  run();
 }
 
 bool is_asleep(const ThreadFacts& facts) {
@@ -172,7 +147,10 @@ ThreadsSeen read_threads(int pid, const ReadThreadsOptions& options) {
   const std::vector<int> tids = folder.tids();
   std::vector<Look> looks(tids.size());
   const std::int64_t first_look = nanoseconds(CLOCK_MONOTONIC);
-  share_out(tids.size(), [&](std::size_t i) { looks[i] = look_at(folder, tids[i], options); });
+  constexpr std::size_t PORTION = 64;
+  share_out(tids.size(), PORTION, [&](std::size_t first, std::size_t end) {
+    for (std::size_t i = first; i < end; ++i) looks[i] = look_at(folder, tids[i], options);
+  });
   const std::int64_t first_look_ended = nanoseconds(CLOCK_MONOTONIC);
   const std::map<int, std::int64_t> clocks = clocks_of(looks);
 
@@ -186,9 +164,9 @@ ThreadsSeen read_threads(int pid, const ReadThreadsOptions& options) {
     const auto since = looks[i].facts.blocked_since_ns;
     if (!since || *since > first_look - LATELY) again.push_back(i);
   }
-  share_out(again.size(), [&](std::size_t j) {
-    Look& look = looks[again[j]];
-    Look second = look_at(folder, tids[again[j]], options);
+  const auto look_again = [&](std::size_t i) {
+    Look& look = looks[i];
+    Look second = look_at(folder, tids[i], options);
     if (!second.stat) return;
     const bool slept = has_not_run(look.facts, second.facts);
     look = std::move(second);
@@ -197,6 +175,9 @@ ThreadsSeen read_threads(int pid, const ReadThreadsOptions& options) {
       look.facts.blocked_since_ns = first_look_ended;
       look.facts.blocked_bound = Bound::AT_LEAST;
     }
+  };
+  share_out(again.size(), PORTION, [&](std::size_t first, std::size_t end) {
+    for (std::size_t j = first; j < end; ++j) look_again(again[j]);
   });
 
   seen.clocks = read_clocks();

@@ -27,9 +27,6 @@ struct ThreadsSeen {
 };
 
 struct ReadThreadsOptions {
-  // Also /proc/.../syscall of every thread, not only of those in uninterruptible sleep; costs a third more. A
-  // stop shows the same in the registers.
-  bool system_calls = false;
   bool use_exec_start = true;  // false: as on a kernel that does not show it
 };
 

@@ -2,12 +2,14 @@
 
 #include "coredump/proc_text.h"
 #include "coredump/proc_thread.h"
+#include "coredump/share_out.h"
 #include "coredump/stack_memory.h"
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -92,26 +94,44 @@ Address find_control_block(int tid, Address stack_pointer, const ProcessMemory& 
   return found ? found : find_above_stack(tid, stack_pointer, memory, ranges);
 }
 
+std::optional<std::string> read_turns(const Descriptor& file, ThreadLook::Source source) {
+  std::array<char, 8192> buffer;
+  const ssize_t got = ::pread(file.get(), buffer.data(), buffer.size(), 0);
+  if (got <= 0) return std::nullopt;
+  std::string text(buffer.data(), static_cast<std::size_t>(got));
+  if (source == ThreadLook::Source::SCHEDSTAT) return text;
+  const StatusLines lines = parse_status(text);
+  if (!lines.voluntary_switches) return std::nullopt;
+  return fmt::format("{} {}", *lines.voluntary_switches, lines.involuntary_switches.value_or(0));
+}
+
 }  // namespace
+
+bool ThreadLook::has_slept() const { return read_turns(file_, source_) == turns_; }
 
 ThreadWatch::ThreadWatch(int pid)
     : folder_(::open(fmt::format("/proc/{}/task", pid).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
 
+// The turns come first: a thread that sleeps in the call that is read then has not run since, if they are
+// still the same at the end.
 std::optional<ThreadLook> ThreadWatch::look(int tid) const {
   std::array<char, 48> path;
-  const auto read = [&](const char* file) {
+  const auto path_of = [&](const char* file) {
     std::snprintf(path.data(), path.size(), "%d/%s", tid, file);
-    return read_proc_file(folder_.get(), path.data());
+    return path.data();
   };
-  auto call = read("syscall");
+  auto source = ThreadLook::Source::SCHEDSTAT;
+  Descriptor file(::openat(folder_.get(), path_of("schedstat"), O_RDONLY | O_CLOEXEC));
+  auto turns = file ? read_turns(file, source) : std::nullopt;
+  if (!turns) {
+    source = ThreadLook::Source::STATUS;
+    file = Descriptor(::openat(folder_.get(), path_of("status"), O_RDONLY | O_CLOEXEC));
+    turns = file ? read_turns(file, source) : std::nullopt;
+  }
+  const auto text = turns ? read_small_proc_file(folder_.get(), path_of("syscall")) : std::nullopt;
+  const auto call = text ? parse_system_call(*text) : std::nullopt;
   if (!call) return std::nullopt;
-  if (auto turns = read("schedstat")) return ThreadLook{std::move(*call), std::move(*turns)};
-  const auto status = read("status");  // where the kernel counts no turns
-  if (!status) return std::nullopt;
-  const StatusLines lines = parse_status(*status);
-  if (!lines.voluntary_switches) return std::nullopt;
-  return ThreadLook{std::move(*call),
-                    fmt::format("{} {}", *lines.voluntary_switches, lines.involuntary_switches.value_or(0))};
+  return ThreadLook(std::move(file), source, std::move(*turns), *call);
 }
 
 std::size_t read_deep_stacks(int pid, std::vector<DeepStack> stacks, ProcessMemory& memory) {
@@ -122,13 +142,12 @@ std::size_t read_deep_stacks(int pid, std::vector<DeepStack> stacks, ProcessMemo
   for (int round = 0; round < ROUNDS && !stacks.empty(); ++round) {
     if (round != 0) ::nanosleep(&NAP, nullptr);
     std::erase_if(stacks, [&](const DeepStack& deep) {
-      const auto before = watch.look(deep.tid);
-      const auto call = before ? parse_system_call(before->system_call) : std::nullopt;
-      if (!call || call->is_running || call->pc != deep.registers.pc() ||
-          call->stack_pointer != deep.registers.stack_pointer())
+      const auto look = watch.look(deep.tid);
+      if (!look || look->system_call().is_running || look->system_call().pc != deep.registers.pc() ||
+          look->system_call().stack_pointer != deep.registers.stack_pointer())
         return false;
       memory.read_now({deep.stack});
-      return watch.look(deep.tid) == before;
+      return look->has_slept();
     });
   }
   return stacks.size();
@@ -136,35 +155,36 @@ std::size_t read_deep_stacks(int pid, std::vector<DeepStack> stacks, ProcessMemo
 
 std::vector<StillThread> look_at_still_threads(int pid, std::span<const int> tids, ProcessMemory& memory,
                                                const IntervalMap<std::uint32_t>& ranges) {
-  constexpr std::size_t BATCH = 128;  // so that little time passes between two looks at a thread
+  constexpr std::size_t BATCH = 32;  // so that little time passes between two looks at a thread
   const ThreadWatch watch(pid);
-  std::vector<StillThread> result;
-  result.reserve(tids.size());
-  for (std::size_t first = 0; first < tids.size(); first += BATCH) {
-    const auto batch = tids.subspan(first, std::min(BATCH, tids.size() - first));
+  std::vector<StillThread> result(tids.size());
+  std::mutex reading;
+  share_out(tids.size(), BATCH, [&](std::size_t first, std::size_t end) {
     std::vector<std::optional<ThreadLook>> looks;
     std::vector<ProcessMemory::Range> wanted;
-    for (const int tid : batch) {
-      looks.push_back(watch.look(tid));
-      const auto call = looks.back() ? parse_system_call(looks.back()->system_call) : std::nullopt;
-      StillThread thread{tid, std::nullopt};
-      if (call && !call->is_running) {
-        thread.registers = registers_of(*call);
-        add_wanted_memory(*thread.registers, ranges, DEEP_STACK, wanted);
-      }
-      result.push_back(std::move(thread));
+    for (std::size_t i = first; i < end; ++i) {
+      StillThread& thread = result[i];
+      thread.tid = tids[i];
+      looks.push_back(watch.look(thread.tid));
+      if (!looks.back()) continue;
+      thread.system_call = looks.back()->system_call();
+      if (thread.system_call->is_running) continue;
+      thread.registers = registers_of(*thread.system_call);
+      add_wanted_memory(*thread.registers, ranges, DEEP_STACK, wanted);
     }
-    memory.read_now(std::move(wanted));
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      StillThread& thread = result[first + i];
-      if (!thread.registers) continue;
-      if (watch.look(thread.tid) != looks[i])
-        thread.registers.reset();
-      else
+    {
+      const std::lock_guard lock(reading);
+      memory.read_now(std::move(wanted));
+    }
+    for (std::size_t i = first; i < end; ++i)
+      if (result[i].registers && !looks[i - first]->has_slept()) result[i].registers.reset();
+  });
+  share_out(tids.size(), BATCH, [&](std::size_t first, std::size_t end) {
+    for (StillThread& thread : std::span(result).subspan(first, end - first))
+      if (thread.registers)
         thread.registers->thread_pointer =
             find_control_block(thread.tid, thread.registers->stack_pointer(), memory, ranges).value();
-    }
-  }
+  });
   return result;
 }
 

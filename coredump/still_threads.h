@@ -1,7 +1,6 @@
 // Looks at threads that sleep without stopping them. /proc/PID/task/TID/syscall tells where such a thread
-// stands: its system call, the arguments, stack pointer and program counter. Its stack is read, and then it
-// is asked for again: the same line, and as many turns on a processor as before, prove that it did not run in
-// between.
+// stands: its system call, the arguments, stack pointer and program counter. Its stack is read; as many turns
+// on a processor afterwards as there were before all this prove that it did not run in between.
 //
 // What the line lacks stays unknown: the registers that functions keep for their callers. Most frames do
 // without; where one needs them, unwinding has to look for the caller (FoundBy::SCAN).
@@ -15,15 +14,31 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace standstill {
 
-// One look at one thread. Two that are equal have no run between them.
-struct ThreadLook {
-  std::string system_call;  // the file's text
-  std::string turns;        // schedstat: time on a processor, waiting for one, how often; or the switches
-  friend bool operator==(const ThreadLook&, const ThreadLook&) = default;
+// One look at one thread, which can be asked later whether the thread has run since.
+class ThreadLook {
+ public:
+  // How the kernel tells that a thread has run.
+  enum class Source : std::uint8_t {
+    SCHEDSTAT,  // /proc/.../schedstat: time on a processor, waiting for one, how often
+    STATUS,     // where the kernel counts no turns: the switches in /proc/.../status
+  };
+  ThreadLook(Descriptor file, Source source, std::string turns, SystemCallFacts call)
+      : file_(std::move(file)), source_(source), turns_(std::move(turns)), call_(call) {}
+
+  // Where it stands. It has stood there ever since when has_slept().
+  const SystemCallFacts& system_call() const { return call_; }
+  bool has_slept() const;
+
+ private:
+  Descriptor file_;
+  Source source_;
+  std::string turns_;
+  SystemCallFacts call_;
 };
 
 class ThreadWatch {
@@ -38,6 +53,8 @@ class ThreadWatch {
 
 struct StillThread {
   int tid = 0;
+  // As it was shown; nothing where it was not.
+  std::optional<SystemCallFacts> system_call;
   // With Registers::unknown; nothing where the thread ran, or ran on while it was looked at.
   std::optional<Registers> registers;
 };

@@ -82,6 +82,7 @@ TEST_CASE("A living process shows the threads, registers, modules and stacks tha
     CHECK(thread.facts);
     CHECK_FALSE(thread.name.empty());
     if (!expected.registers.in_system_call()) continue;  // it runs
+    if (!stop) CHECK(thread.facts->system_call.has_value());
     Registers registers = thread.registers;
     for (unsigned number = 0; number < Registers::COUNT; ++number) {
       INFO("thread " << expected.tid << ", register " << number);
