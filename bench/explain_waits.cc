@@ -5,7 +5,7 @@
 //
 // Everything is done anew in each round, in one process, without the cache of names. Prints the medians in
 // milliseconds: "before", "explained" (who waits for what, owner fields), "judged" (other holders, cycles,
-// root blockers).
+// root blockers), and of each as "..._work" the time of all processors, which a busy machine changes less.
 #include "waits/explain_waits.h"
 
 #include "coredump/open_core.h"
@@ -15,20 +15,36 @@
 #include "waits/verdict.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <vector>
 
 namespace standstill {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+// A moment on the clock on the wall, and how much all processors have worked for us until then.
+struct Moment {
+  double wall, work;  // ms
+};
 
-double milliseconds(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double, std::milli>(to - from).count();
+Moment now() {
+  const auto read = [](clockid_t clock) {
+    timespec time{};
+    clock_gettime(clock, &time);
+    return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) / 1e6;
+  };
+  return {read(CLOCK_MONOTONIC), read(CLOCK_PROCESS_CPUTIME_ID)};
 }
+
+struct Times {
+  std::vector<double> wall, work;
+  void add(const Moment& from, const Moment& to) {
+    wall.push_back(to.wall - from.wall);
+    work.push_back(to.work - from.work);
+  }
+};
 
 double median(std::vector<double> values) {
   std::ranges::sort(values);
@@ -36,9 +52,9 @@ double median(std::vector<double> values) {
 }
 
 int run(const std::string& core, const std::string& exe, int rounds) {
-  std::vector<double> before, explained, judged;
+  Times before, explained, judged;
   for (int round = 0; round < rounds; ++round) {
-    const auto start = Clock::now();
+    const auto start = now();
     OpenOptions options;
     options.executable = exe;
     const Result<Snapshot> snapshot = open_core(core, options);
@@ -53,17 +69,22 @@ int run(const std::string& core, const std::string& exe, int rounds) {
     const std::vector<StackGroup> groups = group_stacks(threads.stacks);
     const std::vector<Address> addresses = distinct_lookup_addresses(groups);
     const std::vector<Location> locations = symbolizer.locate(addresses);
-    const auto named = Clock::now();
-    WaitTable table = explain_waits(*snapshot, threads.stacks, groups, {addresses, locations});
-    const auto told = Clock::now();
+    const auto named = now();
+    WaitTable table =
+        explain_waits(*snapshot, threads.stacks, groups, {addresses, locations}, {}, threads.call_memory);
+    const auto told = now();
     const Verdict verdict = judge_waits(*snapshot, threads.stacks, groups, symbolizer, table);
-    const auto end = Clock::now();
-    before.push_back(milliseconds(start, named));
-    explained.push_back(milliseconds(named, told));
-    judged.push_back(milliseconds(told, end));
+    const auto end = now();
+    before.add(start, named);
+    explained.add(named, told);
+    judged.add(told, end);
   }
-  std::printf("before %.2f\nexplained %.2f\njudged %.2f\n", median(before), median(explained),
-              median(judged));
+  const auto print = [](const char* name, const Times& times) {
+    std::printf("%s %.2f\n%s_work %.2f\n", name, median(times.wall), name, median(times.work));
+  };
+  print("before", before);
+  print("explained", explained);
+  print("judged", judged);
   return 0;
 }
 

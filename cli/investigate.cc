@@ -88,7 +88,7 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
 
   // Who waits for what, who holds it, and what never ends.
   WaitTable waits = explain_waits(snapshot, threads.stacks, groups, {names.addresses, names.locations},
-                                  time_of_picture(snapshot));
+                                  time_of_picture(snapshot), threads.call_memory);
   Verdict verdict;
   if (options.wants_verdict) verdict = judge_waits(snapshot, threads.stacks, groups, symbolizer, waits);
 

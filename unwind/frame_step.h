@@ -34,6 +34,13 @@ class StackWindow {
 
   const MemoryView& memory() const { return memory_; }
 
+  // What was copied last; empty where it was not worth while, or the window has moved on to mapped memory.
+  struct Copy {
+    Address start;
+    Bytes bytes;
+  };
+  Copy copy() const { return bytes_.data() == copy_.data() ? Copy{start_, bytes_} : Copy{}; }
+
  private:
   static constexpr std::size_t COPY_SIZE = 4096;
   static constexpr unsigned COPY_LIMIT = 4;

@@ -64,6 +64,7 @@ class Walk {
   }
 
   const Frame& frame() const { return frame_; }
+  const StackWindow& window() const { return window_; }
   const FrameRegisters& registers() const { return registers_; }
   std::size_t extra_cost() const {
     return expression_frames_ * EXPRESSION_FRAME_COST + (SCANNED_WORD_LIMIT - words_left_) / WORDS_PER_FRAME;
@@ -140,7 +141,7 @@ class Walk {
 }  // namespace
 
 std::size_t walk_stack(const WalkTools& tools, const Registers& registers, std::size_t limit, Stack& stack,
-                       std::vector<FrameRegisters>* registers_of_frames) {
+                       std::vector<FrameRegisters>* registers_of_frames, CallMemory* call_memory) {
   stack.frames.clear();
   if (registers_of_frames != nullptr) registers_of_frames->clear();
   if (!registers.knows(Registers::RIP)) {
@@ -150,6 +151,8 @@ std::size_t walk_stack(const WalkTools& tools, const Registers& registers, std::
   Walk walk(tools, registers);
   for (;; walk.advance()) {
     const auto end = walk.find_caller();
+    if (call_memory != nullptr && stack.frames.empty())
+      *call_memory = keep_call_memory(registers, walk.window());
     stack.frames.push_back(walk.frame());
     if (registers_of_frames != nullptr) registers_of_frames->push_back(walk.registers());
     if (end) {

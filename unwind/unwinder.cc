@@ -73,6 +73,7 @@ UnwoundThreads Unwinder::unwind_threads(const UnwindOptions& options) const {
   const auto& threads = state_->snapshot.threads;
   UnwoundThreads result;
   result.stacks.resize(threads.size());
+  result.call_memory.resize(threads.size());
   std::atomic<std::size_t> total = 0, cut = 0;
   const auto unwind_range = [&](std::size_t begin, std::size_t end, Worker& worker) {
     for (std::size_t i = begin; i < end; ++i) {
@@ -81,8 +82,8 @@ UnwoundThreads Unwinder::unwind_threads(const UnwindOptions& options) const {
         limit = FRAME_LIMIT_PAST_TOTAL;
         cut.fetch_add(1, std::memory_order_relaxed);
       }
-      const std::size_t cost =
-          walk_stack(state_->tools(worker.rows), threads[i].registers, limit, worker.stack, nullptr);
+      const std::size_t cost = walk_stack(state_->tools(worker.rows), threads[i].registers, limit,
+                                          worker.stack, nullptr, &result.call_memory[i]);
       result.stacks[i] = worker.stack;
       total.fetch_add(cost, std::memory_order_relaxed);
     }

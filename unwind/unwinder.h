@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "coredump/snapshot.h"
+#include "unwind/call_memory.h"
 #include "unwind/frame_registers.h"
 #include "unwind/stack.h"
 
@@ -25,7 +26,9 @@ struct UnwindOptions {
 
 struct UnwoundThreads {
   std::vector<Stack> stacks;  // one for each of snapshot.threads, in that order
-  std::vector<Note> notes;    // modules without usable CFI, damaged stacks
+  // Of each thread, in the same order, what its system call points at on its own stack.
+  std::vector<CallMemory> call_memory;
+  std::vector<Note> notes;  // modules without usable CFI, damaged stacks
 };
 
 // A stack with the registers that are known in each frame: registers[i] are those of stack.frames[i].

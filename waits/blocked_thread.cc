@@ -20,8 +20,14 @@ bool is_syscall_function(const Snapshot& snapshot, Address pc) {
 
 }  // namespace
 
-Window::Window(const MemoryView& memory, Address center) {
+Window::Window(const ThreadMemory& thread_memory, Address center) {
   const std::uint64_t below = std::min<std::uint64_t>(REACH, center.value());
+  if (below == REACH && thread_memory.copy_kept(center - below, bytes_)) {
+    first_ = -REACH;
+    size_ = 2 * REACH;
+    return;
+  }
+  const MemoryView& memory = thread_memory.all();
   // Nearly always one piece holds it all.
   const Bytes whole = memory.bytes_at(center - below);
   if (whole.size() >= below + REACH) {
@@ -71,9 +77,10 @@ int effective_system_call(const Snapshot& snapshot, const Thread& thread) {
   return RESTART_SYSCALL;
 }
 
-FutexCall read_futex_call(const Snapshot& snapshot, const Thread& thread, const StackNames& names) {
+FutexCall read_futex_call(const BlockedThread& blocked) {
   constexpr std::uint64_t PRIVATE_FLAG = 128, CLOCK_REALTIME_FLAG = 256;
-  const Registers& registers = thread.registers;
+  const Registers& registers = blocked.thread.registers;
+  const StackNames& names = blocked.names;
   FutexCall call;
   call.word = Address(registers.system_call_argument(0));
   const std::uint64_t operation = registers.system_call_argument(1);
@@ -82,10 +89,10 @@ FutexCall read_futex_call(const Snapshot& snapshot, const Thread& thread, const 
   call.is_realtime = operation & CLOCK_REALTIME_FLAG;
   call.value = static_cast<std::uint32_t>(registers.system_call_argument(2));
   call.timeout = Address(registers.system_call_argument(3));
-  call.by_syscall_function = is_syscall_function(snapshot, registers.pc()) ||
+  call.by_syscall_function = is_syscall_function(blocked.snapshot, registers.pc()) ||
                              (!names.entries().empty() && names.entries().front().frame == 0 &&
                               names.entries().front().function == "syscall");
-  call.around = Window(snapshot.memory, call.word);
+  call.around = Window(blocked.memory, call.word);
   call.current = call.around.u32(0);
   return call;
 }

@@ -6,6 +6,7 @@
 #include "unwind/stack.h"
 #include "waits/stack_names.h"
 #include "waits/thread_directory.h"
+#include "waits/thread_memory.h"
 
 #include <array>
 #include <cstdint>
@@ -20,7 +21,7 @@ class Window {
   static constexpr std::int64_t REACH = 64;
 
   Window() = default;
-  Window(const MemoryView& memory, Address center);
+  Window(const ThreadMemory& memory, Address center);
 
   // nullopt where the dump lacks the bytes. `offset` from -64 to 60.
   std::optional<std::uint32_t> u32(std::int64_t offset) const { return read<std::uint32_t>(offset); }
@@ -75,6 +76,7 @@ struct ObjectView {
 
 struct BlockedThread {
   const Snapshot& snapshot;
+  ThreadMemory memory;  // all of the snapshot's
   const ThreadDirectory& threads;
   const Thread& thread;
   ThreadIndex index;
@@ -91,8 +93,8 @@ struct BlockedThread {
 // The system call that a thread is in, looking through restart_syscall (which a stopped and continued thread
 // shows) at the instruction that set the number. -1 when in none.
 int effective_system_call(const Snapshot& snapshot, const Thread& thread);
-// Reads the arguments of futex(2); the thread must be in it.
-FutexCall read_futex_call(const Snapshot& snapshot, const Thread& thread, const StackNames& names);
+// Reads the arguments of futex(2); the thread must be in it. `blocked.futex` is not looked at.
+FutexCall read_futex_call(const BlockedThread& blocked);
 
 // How much of a thread's stack is live: bytes from the stack pointer to the outermost frame known, at most
 // `limit`, which it also is where no frame is known.

@@ -3,12 +3,13 @@
 #include "waits/blocked_thread.h"
 #include "waits/describe_call.h"
 #include "waits/open_file_text.h"
+#include "waits/resource_table.h"
 #include "waits/thread_directory.h"
 #include "waits/wait_kind.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
-#include <unordered_map>
 
 #include <fmt/format.h>
 #include <sys/syscall.h>
@@ -29,6 +30,8 @@ class KindsByCall {
         by_call_[static_cast<std::size_t>(call)].push_back(kind);
       }
     }
+    for (auto& kinds : by_call_)
+      std::ranges::stable_partition(kinds, [](const WaitKind* kind) { return !kind->is_last_resort; });
   }
   std::span<const WaitKind* const> find(int call) const {
     if (call < 0) return running_;
@@ -47,7 +50,7 @@ struct Explained {
 };
 
 // The timeout of a futex call: WAIT has a relative one, all others an absolute one (futex(2)).
-std::optional<Timeout> timeout_of(const FutexCall& futex, const MemoryView& memory) {
+std::optional<Timeout> timeout_of(const FutexCall& futex, const ThreadMemory& memory) {
   using Clock = Timeout::Clock;
   const bool is_realtime = futex.is_realtime || futex.operation == FutexCall::LOCK_PI;
   return timeout_at(memory, futex.timeout,
@@ -67,83 +70,14 @@ Recognition unknown_call(int system_call) {
 Explained explain(const BlockedThread& blocked, const KindsByCall& kinds) {
   Explained best;
   for (const WaitKind* kind : kinds.find(blocked.system_call)) {
+    if (kind->is_last_resort && best.kind != nullptr) break;
     auto recognition = kind->recognise(blocked);
     if (recognition && recognition->sureness > best.recognition.sureness)
       best = {kind, std::move(*recognition)};
   }
   if (best.kind == nullptr) best.recognition = unknown_call(blocked.system_call);
-  if (blocked.futex) best.recognition.timeout = timeout_of(*blocked.futex, blocked.snapshot.memory);
+  if (blocked.futex) best.recognition.timeout = timeout_of(*blocked.futex, blocked.memory);
   return best;
-}
-
-// The family in a resource's id: a lock is one resource however it is waited for.
-std::string_view family(WaitWord word) {
-  switch (word) {
-    case WaitWord::RWLOCK_READ:
-    case WaitWord::RWLOCK_WRITE:
-      return "rwlock";
-    default:
-      return phrase(word);
-  }
-}
-
-bool is_loader_path(std::string_view path) {
-  const std::string_view name = path.substr(path.rfind('/') + 1);
-  return name.starts_with("ld-linux") || name.starts_with("ld-2.") || name.starts_with("ld.so") ||
-         name.starts_with("ld-musl");
-}
-
-class Resources {
- public:
-  Resources(const Snapshot& snapshot, const ThreadDirectory& threads, std::vector<Resource>& resources)
-      : snapshot_(snapshot), threads_(threads), resources_(resources) {}
-
-  // The resource of a recognised wait, made at first sight; nothing where the wait has none.
-  std::optional<ResourceIndex> find_or_add(const WaitKind* kind, const Recognition& recognition) {
-    if (!recognition.object && recognition.resource_id.empty()) return std::nullopt;
-    if (!recognition.object) return add(by_id_, recognition.resource_id, kind, recognition);
-    return add(by_address_, recognition.object, kind, recognition);
-  }
-
- private:
-  template <class Map, class Key>
-  ResourceIndex add(Map& known, const Key& key, const WaitKind* kind, const Recognition& recognition) {
-    const auto [entry, is_new] = known.try_emplace(key, static_cast<ResourceIndex>(resources_.size()));
-    if (!is_new) return entry->second;
-    Resource resource;
-    resource.word = recognition.word;
-    resource.what = recognition.what;
-    resource.address = recognition.object;
-    resource.id = recognition.resource_id;
-    if (resource.id.empty()) {
-      resource.id = family(recognition.word);
-      resource.id += ':';
-      resource.id += to_string(recognition.object);
-    }
-    if (recognition.object && kind != nullptr && kind->inspect != nullptr) {
-      kind->inspect({snapshot_, threads_, recognition.object, Window(snapshot_.memory, recognition.object)},
-                    resource);
-      const auto module = snapshot_.find_module(recognition.object);
-      if (module && resource.word == WaitWord::MUTEX && is_loader_path(snapshot_.modules[*module].path)) {
-        resource.is_loader_lock = true;
-        resource.what = "lock of the dynamic loader";
-      }
-    }
-    resources_.push_back(std::move(resource));
-    return entry->second;
-  }
-
-  const Snapshot& snapshot_;
-  const ThreadDirectory& threads_;
-  std::vector<Resource>& resources_;
-  std::unordered_map<Address, ResourceIndex> by_address_;
-  std::unordered_map<std::string, ResourceIndex> by_id_;
-};
-
-bool has_signal_frame(const Stack& stack) {
-  for (const Frame& frame : stack.frames)
-    if (frame.is_signal_frame) return true;
-  return false;
 }
 
 // A few threads of one group: what is done in one go, by one of our own threads.
@@ -163,57 +97,117 @@ std::vector<Portion> portions_of(std::span<const StackGroup> groups) {
   return portions;
 }
 
-const WaitKind* find_kind(std::string_view name) {
-  for (const WaitKind* kind : all_kinds())
-    if (kind->name == name) return kind;
-  return nullptr;
-}
+// Threads of one group that wait in the same futex call, for ever, wait for the same thing: what tells what
+// it is stands in the call's arguments, in the object, and on stacks that equal each other. (The mutex that
+// goes with a condition stands on the stack alone; but all who wait for a condition at one time must bring
+// the same one, says POSIX of pthread_cond_wait.) So the first of them is looked at, and the others follow.
+class SameCalls {
+ public:
+  // The thread that made the same call; nothing where none did yet, or the call has a timeout of its own.
+  std::optional<ThreadIndex> find(const Registers& call) const {
+    if (!can_be_same(call)) return std::nullopt;
+    for (const auto& [arguments, thread] : known_)
+      if (arguments == arguments_of(call)) return thread;
+    return std::nullopt;
+  }
+  void add(const Registers& call, ThreadIndex thread) {
+    constexpr std::size_t MOST = 4;  // who does not meet his like soon has none
+    if (can_be_same(call) && known_.size() < MOST) known_.emplace_back(arguments_of(call), thread);
+  }
+
+ private:
+  // futex(word, operation, value, timeout, second word, bits)
+  using Arguments = std::array<std::uint64_t, 4>;
+  static Arguments arguments_of(const Registers& call) {
+    return {call.system_call_argument(0), call.system_call_argument(1), call.system_call_argument(2),
+            call.system_call_argument(5)};
+  }
+  static bool can_be_same(const Registers& call) {
+    return call.system_call == SYS_futex && call.system_call_argument(3) == 0;
+  }
+  std::vector<std::pair<Arguments, ThreadIndex>> known_;
+};
 
 class Explanation {
  public:
-  Explanation(const Snapshot& snapshot, std::span<const Stack> stacks, const CodeNames& names,
-              const Moment& moment)
-      : snapshot_(snapshot), stacks_(stacks), names_(names), moment_(moment), threads_(snapshot) {
-    explained_.resize(snapshot.threads.size());
+  Explanation(const Snapshot& snapshot, std::span<const Stack> stacks,
+              std::span<const CallMemory> call_memory, const CodeNames& names, const Moment& moment)
+      : snapshot_(snapshot),
+        stacks_(stacks),
+        call_memory_(call_memory),
+        names_(names),
+        moment_(moment),
+        threads_(snapshot) {
     table_.states.resize(snapshot.threads.size());
   }
 
-  // What each thread waits for by itself; threads do not touch each other here.
-  void look_at(const Portion& portion) {
+  // What each thread waits for by itself; threads of different portions do not touch each other here. Returns
+  // the distinct resources; until collect(), WaitState::resource is an index into these.
+  std::vector<ResourceKey> look_at(const Portion& portion) {
     const StackNames names(portion.group->frames, names_);
+    const bool in_handler = std::ranges::any_of(portion.group->frames, &Frame::is_signal_frame);
+    std::vector<ResourceKey> keys;
+    keys.reserve(portion.members.size());
+    SameCalls same_calls;
     for (const ThreadIndex index : portion.members) {
       const Thread& thread = snapshot_.threads[index];
-      BlockedThread blocked{.snapshot = snapshot_,
-                            .threads = threads_,
-                            .thread = thread,
-                            .index = index,
-                            .stack = stacks_[index],
-                            .names = names,
-                            .system_call = effective_system_call(snapshot_, thread),
-                            .futex = {}};
-      if (blocked.system_call == SYS_futex) blocked.futex = read_futex_call(snapshot_, thread, names);
-      explained_[index] = explain(blocked, kinds_);
-      fill_state(blocked, explained_[index].recognition);
+      WaitState& state = table_.states[index];
+      std::optional<Timeout> timeout;
+      if (const auto first = same_calls.find(thread.registers)) {
+        state = table_.states[*first];
+      } else {
+        const bool has_own = index < call_memory_.size();
+        BlockedThread blocked{.snapshot = snapshot_,
+                              .memory = {snapshot_.memory, has_own ? &call_memory_[index] : nullptr},
+                              .threads = threads_,
+                              .thread = thread,
+                              .index = index,
+                              .stack = stacks_[index],
+                              .names = names,
+                              .system_call = effective_system_call(snapshot_, thread),
+                              .futex = {}};
+        if (blocked.system_call == SYS_futex) blocked.futex = read_futex_call(blocked);
+        Explained explained = explain(blocked, kinds_);
+        state.in_signal_handler = in_handler;
+        fill_state(state, blocked, explained.recognition);
+        timeout = explained.recognition.timeout;
+        add_key(keys, state, index, explained);
+        // The kernel's word on one thread must not be told of another.
+        const bool lacks_mutex = state.word == WaitWord::CONDITION && !explained.recognition.mutex;
+        if (!lacks_mutex && !thread.facts) same_calls.add(thread.registers, index);
+      }
+      if (thread.facts) set_by_kernel(state, *thread.facts);
+      set_duration(state, thread, timeout);
     }
+    return keys;
   }
 
   // The things waited for, each once, in the order in which the portions name them.
-  WaitTable collect(std::span<const Portion> portions) {
-    Resources resources(snapshot_, threads_, table_.resources);
-    const WaitKind* const mutex_kind = find_kind("glibc mutex");
-    for (const Portion& portion : portions) {
-      for (const ThreadIndex index : portion.members) {
-        const auto& [kind, recognition] = explained_[index];
+  WaitTable collect(std::span<const Portion> portions, std::span<const std::vector<ResourceKey>> keys) {
+    ResourceTable resources(snapshot_, threads_, table_.states);
+    struct Places {
+      ResourceIndex resource;
+      std::optional<ResourceIndex> mutex;
+    };
+    std::vector<Places> places;
+    std::size_t all = 0;
+    for (const std::vector<ResourceKey>& some : keys) all += some.size();
+    resources.reserve(all);
+    for (std::size_t i = 0; i < portions.size(); ++i) {
+      places.clear();
+      for (const ResourceKey& key : keys[i]) {
+        Places& place = places.emplace_back(resources.find_or_add(key), std::nullopt);
+        if (key.condition_mutex) place.mutex = resources.find_or_add_mutex(key.condition_mutex);
+      }
+      for (const ThreadIndex index : portions[i].members) {
         WaitState& state = table_.states[index];
-        state.resource = resources.find_or_add(kind, recognition);
-        if (!recognition.mutex || mutex_kind == nullptr) continue;
-        Recognition mutex;
-        mutex.word = WaitWord::MUTEX;
-        mutex.what = "mutex";
-        mutex.object = *recognition.mutex;
-        state.condition_mutex = resources.find_or_add(mutex_kind, mutex);
+        if (!state.resource) continue;
+        const Places& place = places[*state.resource];
+        state.resource = place.resource;
+        state.condition_mutex = place.mutex;
       }
     }
+    table_.resources = resources.inspect();
     // Groups come largest first; waiters are listed as the dump lists threads.
     for (ThreadIndex index = 0; index < table_.states.size(); ++index)
       if (const auto resource = table_.states[index].resource)
@@ -256,10 +250,22 @@ class Explanation {
     state.bound = Bound::EXACT;
   }
 
-  void fill_state(const BlockedThread& blocked, Recognition& recognition) {
-    WaitState& state = table_.states[blocked.index];
+  static void add_key(std::vector<ResourceKey>& keys, WaitState& state, ThreadIndex index,
+                      Explained& explained) {
+    Recognition& recognition = explained.recognition;
+    if (!recognition.object && recognition.resource_id.empty()) return;
+    state.resource = static_cast<ResourceIndex>(keys.size());
+    keys.push_back({.kind = explained.kind,
+                    .object = recognition.object,
+                    .id = std::move(recognition.resource_id),
+                    .condition_mutex = recognition.mutex.value_or(Address()),
+                    .first = index});
+  }
+
+  // All that does not change from one thread to another that makes the same call.
+  void fill_state(WaitState& state, const BlockedThread& blocked, Recognition& recognition) const {
     state.word = recognition.word;
-    state.what = recognition.what;
+    state.what = std::move(recognition.what);
     state.detail = std::move(recognition.detail);
     state.has_deadline = recognition.timeout.has_value();
     if (recognition.timeout) {
@@ -271,19 +277,16 @@ class Explanation {
     }
     state.descriptors = std::move(recognition.descriptors);
     if (snapshot_.facts) state.open_files = describe_descriptors(state, *snapshot_.facts);
-    if (blocked.thread.facts) set_by_kernel(state, *blocked.thread.facts);
-    set_duration(state, blocked.thread, recognition.timeout);
     state.is_woken = blocked.futex && blocked.futex->is_woken();
-    state.in_signal_handler = has_signal_frame(blocked.stack);
   }
 
   const Snapshot& snapshot_;
   std::span<const Stack> stacks_;
+  std::span<const CallMemory> call_memory_;
   const CodeNames& names_;
   const Moment& moment_;
   const ThreadDirectory threads_;
   const KindsByCall kinds_;
-  std::vector<Explained> explained_;  // by thread
   WaitTable table_;
 };
 
@@ -305,6 +308,7 @@ std::vector<int> descriptors_waited_on(const Snapshot& snapshot) {
     const int call = effective_system_call(snapshot, thread);
     if (call < 0 || call == SYS_futex) continue;
     const BlockedThread blocked{.snapshot = snapshot,
+                                .memory = snapshot.memory,
                                 .threads = threads,
                                 .thread = thread,
                                 .index = index,
@@ -321,14 +325,15 @@ std::vector<int> descriptors_waited_on(const Snapshot& snapshot) {
 
 WaitTable explain_waits(const Snapshot& snapshot, std::span<const Stack> stacks,
                         std::span<const StackGroup> groups, const CodeNames& names,
-                        std::optional<double> written_at) {
+                        std::optional<double> written_at, std::span<const CallMemory> call_memory) {
   Moment moment{.clocks = {}, .written_at = written_at};
   if (snapshot.facts) moment.clocks = snapshot.facts->clocks;
-  Explanation explanation(snapshot, stacks, names, moment);
+  Explanation explanation(snapshot, stacks, call_memory, names, moment);
   const std::vector<Portion> portions = portions_of(groups);
+  std::vector<std::vector<ResourceKey>> keys(portions.size());
   tbb::parallel_for(std::size_t{0}, portions.size(),
-                    [&](std::size_t i) { explanation.look_at(portions[i]); });
-  return explanation.collect(portions);
+                    [&](std::size_t i) { keys[i] = explanation.look_at(portions[i]); });
+  return explanation.collect(portions, keys);
 }
 
 }  // namespace standstill

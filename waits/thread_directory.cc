@@ -45,15 +45,27 @@ class ControlBlock {
   std::array<std::uint8_t, GLIBC_TID + 4> bytes_{};
 };
 
+// A dump lists threads by age, so that ids ascend, and stacks with their control blocks descend, but for
+// those that came where others had ended.
+template <class Entries>
+void sort_mostly_sorted(Entries& entries) {
+  if (entries.size() > 1 && entries[1] > entries.back()) std::ranges::reverse(entries);
+  const auto rest = std::is_sorted_until(entries.begin(), entries.end());
+  std::sort(rest, entries.end());
+  std::inplace_merge(entries.begin(), rest, entries.end());
+}
+
 }  // namespace
 
 ThreadDirectory::ThreadDirectory(const Snapshot& snapshot)
     : pid_(snapshot.process.pid), parent_pid_(snapshot.process.parent_pid) {
   const std::vector<Thread>& threads = snapshot.threads;
+  by_control_block_.reserve(threads.size());
+  by_tid_.reserve(threads.size());
   for (ThreadIndex i = 0; i < threads.size(); ++i)
     if (const Address block(threads[i].registers.thread_pointer); block)
       by_control_block_.emplace_back(block, i);
-  std::sort(by_control_block_.begin(), by_control_block_.end());
+  sort_mostly_sorted(by_control_block_);
 
   std::vector<std::uint32_t> inner(threads.size(), 0);
   std::size_t same = 0, known = 0, glibc = 0, musl = 0;
@@ -90,10 +102,29 @@ ThreadDirectory::ThreadDirectory(const Snapshot& snapshot)
     by_tid_.emplace_back(other_numbering ? inner[i] : static_cast<std::uint64_t>(threads[i].tid), i);
     if (other_numbering && threads[i].tid == pid_) pid_ = static_cast<int>(inner[i]);
   }
-  std::sort(by_tid_.begin(), by_tid_.end());
+  sort_mostly_sorted(by_tid_);
+  make_table();
+}
+
+// Kinds ask for many a number that is none, and for ten thousand threads a search costs more than all the
+// rest of the question. Ids of one process lie close together as a rule.
+void ThreadDirectory::make_table() {
+  constexpr std::uint64_t SPREAD = 16;  // numbers to each thread
+  if (by_tid_.empty()) return;
+  lowest_tid_ = by_tid_.front().first;
+  const std::uint64_t span = by_tid_.back().first - lowest_tid_;
+  if (span / SPREAD > by_tid_.size()) return;
+  table_.assign(span + 1, NOBODY);
+  for (auto entry = by_tid_.rbegin(); entry != by_tid_.rend(); ++entry)
+    table_[entry->first - lowest_tid_] = entry->second;  // the first of several with one number remains
 }
 
 std::optional<ThreadIndex> ThreadDirectory::by_tid(std::uint64_t tid) const {
+  if (!table_.empty()) {
+    const std::uint64_t place = tid - lowest_tid_;
+    if (place >= table_.size() || table_[place] == NOBODY) return std::nullopt;
+    return table_[place];
+  }
   const auto found = std::lower_bound(by_tid_.begin(), by_tid_.end(), std::pair(tid, ThreadIndex{0}));
   if (found == by_tid_.end() || found->first != tid) return std::nullopt;
   return found->second;

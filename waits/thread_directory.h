@@ -33,7 +33,14 @@ class ThreadDirectory {
   static bool is_plausible_tid(std::uint64_t tid) { return tid > 0 && tid <= (1u << 22); }
 
  private:
-  std::vector<std::pair<std::uint64_t, ThreadIndex>> by_tid_;      // sorted
+  static constexpr ThreadIndex NOBODY = UINT32_MAX;
+
+  void make_table();
+
+  std::vector<std::pair<std::uint64_t, ThreadIndex>> by_tid_;  // sorted
+  // The same by number, from the lowest on, where these lie close together; else empty.
+  std::vector<ThreadIndex> table_;
+  std::uint64_t lowest_tid_ = 0;
   std::vector<std::pair<Address, ThreadIndex>> by_control_block_;  // sorted
   CLibrary c_library_ = CLibrary::UNKNOWN;
   int pid_ = 0;

@@ -10,11 +10,9 @@ namespace {
 
 constexpr double LATEST = 253402300799.0;  // the end of the year 9999
 
-std::optional<double> seconds_at(const MemoryView& memory, Address timespec) {
+std::optional<double> seconds_at(const ThreadMemory& memory, Address timespec) {
   std::int64_t parts[2];  // struct timespec: seconds, nanoseconds
-  // Mostly on the thread's stack, in a page of which little else is read.
-  if (!memory.copy_once(timespec, {reinterpret_cast<std::uint8_t*>(parts), sizeof parts}))
-    return std::nullopt;
+  if (!memory.copy(timespec, {reinterpret_cast<std::uint8_t*>(parts), sizeof parts})) return std::nullopt;
   if (parts[0] < 0 || parts[1] < 0 || parts[1] >= 1'000'000'000) return std::nullopt;
   return static_cast<double>(parts[0]) + static_cast<double>(parts[1]) / 1e9;
 }
@@ -63,7 +61,7 @@ std::optional<Timeout> timeout_in_milliseconds(std::uint64_t argument) {
   return Timeout{Timeout::Clock::RELATIVE, milliseconds / 1000.0, std::nullopt};
 }
 
-std::optional<Timeout> timeout_at(const MemoryView& memory, Address timespec, Timeout::Clock clock) {
+std::optional<Timeout> timeout_at(const ThreadMemory& memory, Address timespec, Timeout::Clock clock) {
   if (!timespec) return std::nullopt;
   return Timeout{clock, seconds_at(memory, timespec), std::nullopt};
 }

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "coredump/snapshot.h"
+#include "waits/thread_memory.h"
 
 #include <cstdint>
 #include <optional>
@@ -31,7 +32,7 @@ struct Timeout {
 // A relative timeout in milliseconds as poll and epoll_wait take it; nothing where it is negative: for ever.
 std::optional<Timeout> timeout_in_milliseconds(std::uint64_t argument);
 // A struct timespec in memory; nothing where the pointer is null: for ever.
-std::optional<Timeout> timeout_at(const MemoryView& memory, Address timespec, Timeout::Clock clock);
+std::optional<Timeout> timeout_at(const ThreadMemory& memory, Address timespec, Timeout::Clock clock);
 
 // Whether the kernel has ended the call to stop the thread, with `code` as its own note to start it again:
 // 514 ERESTARTNOHAND, 516 ERESTART_RESTARTBLOCK (linux/errno.h).

@@ -42,6 +42,8 @@ bool is_waiting_for_work(const WaitState& state) {
 // may be released by anybody.
 WaitGraph graph_of(const WaitTable& table) {
   WaitGraph graph;
+  graph.resources.reserve(table.resources.size() + 1);
+  graph.tasks.reserve(table.states.size());
   for (const Resource& resource : table.resources) {
     WaitGraph::Resource node;
     node.all_must_release = resource.all_must_release;
@@ -96,9 +98,11 @@ WaitFinding finding_of(const Cycle& cycle, const WaitTable& table) {
   return finding;
 }
 
-void add_deadlocks(const WaitGraph& graph, const WaitTable& table, std::vector<WaitFinding>& findings) {
-  const std::vector<Cycle> cycles = find_deadlocks(graph);
+void add_deadlocks(const WaitGraph& graph, const WaitTable& table, const std::vector<bool>& stuck,
+                   std::vector<WaitFinding>& findings) {
+  const std::vector<Cycle> cycles = find_deadlocks(graph, stuck);
   std::vector<ResourceIndex> firsts;
+  findings.reserve(cycles.size());
   for (const Cycle& cycle : cycles) firsts.push_back(cycle.resources[0]);
   const auto counts = count_behind(graph, firsts);
   for (std::size_t i = 0; i < cycles.size(); ++i) {
@@ -289,7 +293,7 @@ Verdict judge_table(const WaitTable& table) {
   Verdict verdict;
   const WaitGraph graph = graph_of(table);
   const std::vector<bool> stuck = find_stuck(graph);
-  add_deadlocks(graph, table, verdict.findings);
+  add_deadlocks(graph, table, stuck, verdict.findings);
   add_orphans(graph, table, verdict.findings);
   std::vector<WaitFinding> roots;
   if (!add_nobody_left(graph, table, stuck, verdict.findings)) add_root_blockers(graph, table, stuck, roots);

@@ -176,8 +176,9 @@ std::vector<bool> find_stuck(const WaitGraph& graph) {
   return is_free;
 }
 
-std::vector<Cycle> find_deadlocks(const WaitGraph& graph) {
-  const std::vector<bool> stuck = find_stuck(graph);
+std::vector<Cycle> find_deadlocks(const WaitGraph& graph) { return find_deadlocks(graph, find_stuck(graph)); }
+
+std::vector<Cycle> find_deadlocks(const WaitGraph& graph, const std::vector<bool>& stuck) {
   const Components components(graph, stuck);
   std::vector<std::uint32_t> lowest(components.count(), NOTHING), members(components.count(), 0);
   for (std::uint32_t task = 0; task < graph.tasks.size(); ++task) {
@@ -203,6 +204,7 @@ std::vector<Cycle> find_deadlocks(const WaitGraph& graph) {
 }
 
 std::vector<std::uint32_t> count_behind(const WaitGraph& graph, const std::vector<std::uint32_t>& resources) {
+  if (resources.empty()) return {};
   const Lists waiters = waiters_of(graph);
   const Lists held = held_by(graph);
   std::vector<std::uint32_t> seen(graph.resources.size(), NOTHING), counts;

@@ -44,6 +44,8 @@ struct Cycle {
 
 // Each knot of stuck tasks once, as one cycle that starts with its lowest task; in the order of those.
 std::vector<Cycle> find_deadlocks(const WaitGraph& graph);
+// The same for who knows find_stuck(graph) already.
+std::vector<Cycle> find_deadlocks(const WaitGraph& graph, const std::vector<bool>& stuck);
 
 // A resource that makes others wait while none of its holders waits for a held resource in turn: the end of
 // chains of waiters.

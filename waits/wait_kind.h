@@ -46,6 +46,7 @@ struct WaitKind {
   // Fills in `what`, holders by owner field, and the detail of an object; asked once per object. Null where
   // there is nothing to add.
   void (*inspect)(const ObjectView& object, Resource& resource);
+  bool is_last_resort = false;  // asked only where no other kind knows the wait
 };
 
 // Generated from kinds/.

@@ -185,3 +185,49 @@ TEST_CASE("a cycle that a near deadline will break is no deadlock, one that last
   CHECK(late.findings[0].kind == FindingKind::DEADLOCK);
   CHECK(late.findings[0].certainty == Certainty::POSSIBLE);
 }
+
+TEST_CASE("threads that make the same call are each a waiter of the same lock") {
+  Patient patient;
+  put_mutex(patient, 0x100, 2, 101);
+  put_mutex(patient, 0x140, 2, 102, 1);
+  patient.add_thread(101, 0x10140, WAIT_PRIVATE, 2);
+  patient.add_thread(102, 0x10100, WAIT_PRIVATE, 2);
+  for (int tid = 103; tid < 303; ++tid) patient.add_thread(tid, tid % 2 ? 0x10100 : 0x10140, WAIT_PRIVATE, 2);
+  const WaitTable table = patient.explain();
+  REQUIRE(table.resources.size() == 2);
+  for (const Resource& resource : table.resources) {
+    CHECK(resource.waiters.size() == 101);
+    REQUIRE(resource.holders.size() == 1);
+    CHECK(std::ranges::is_sorted(resource.waiters));
+  }
+  CHECK(table.states[200].what == table.states[1].what);
+  CHECK(table.states[201].resource != table.states[200].resource);
+}
+
+TEST_CASE("a waiter with a timeout of its own does not follow those without") {
+  Patient patient;
+  put_mutex(patient, 0x100, 2, 101);
+  patient.add_thread(102, 0x10100, WAIT_PRIVATE, 2);
+  patient.add_thread(103, 0x10100, WAIT_PRIVATE, 2, STACK.value());
+  patient.add_thread(104, 0x10100, WAIT_PRIVATE, 2);
+  const WaitTable table = patient.explain();
+  CHECK_FALSE(table.states[0].has_deadline);
+  CHECK(table.states[1].has_deadline);
+  CHECK_FALSE(table.states[2].has_deadline);
+  CHECK(table.resources.size() == 1);
+}
+
+TEST_CASE("forty locks are numbered in the order in which threads name them") {
+  Patient patient;
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    put_mutex(patient, 0x100 + 40 * i, 2, static_cast<std::uint32_t>(200 + i));
+    patient.add_thread(static_cast<int>(100 + i), 0x10100 + 40 * i, WAIT_PRIVATE, 2);
+  }
+  const WaitTable table = patient.explain();
+  REQUIRE(table.resources.size() == 40);
+  for (std::uint32_t i = 0; i < 40; ++i) {
+    CHECK(table.resources[i].address == Address(0x10100 + 40 * i));
+    CHECK(table.resources[i].outside_tid == static_cast<int>(200 + i));
+    CHECK(table.states[i].resource == i);
+  }
+}

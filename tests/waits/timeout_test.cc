@@ -107,3 +107,25 @@ TEST_CASE("a monotonic end says so in a core, which has no such clock") {
   sleeper.snapshot.facts.emplace().clocks.monotonic_ns = 2'000'000'000'000;
   CHECK(sleeper.detail() == "time is up");
 }
+
+TEST_CASE("what was kept of a thread's stack while it was unwound serves as well as the dump") {
+  Sleeper sleeper;
+  sleeper.put_time(0, 1, 0);  // the dump says another thing, to tell the two apart
+  sleeper.add_thread(SYS_clock_nanosleep, {0, 0, STACK.value() + 512, STACK.value() + 528});
+  CallMemory kept{STACK + 448, std::vector<std::uint8_t>(192)};
+  const std::int64_t asked[] = {3600, 0}, left[] = {3598, 500'000'000};
+  std::memcpy(&kept.bytes[64], asked, sizeof asked);
+  std::memcpy(&kept.bytes[80], left, sizeof left);
+  sleeper.snapshot.memory = MemoryView({{STACK, STACK + sleeper.stack.size(), {sleeper.stack}}}, {});
+  StackGroup all;
+  all.members = {0};
+  const auto explain = [&](std::span<const CallMemory> memory) {
+    return explain_waits(sleeper.snapshot, std::vector<Stack>(1), std::vector{all}, {}, {}, memory)
+        .states.at(0)
+        .detail;
+  };
+  CHECK(explain({&kept, 1}) == "3598.500 s left of 3600 s");
+  // Where the end is cut off, it is read from the dump, in which there are zeros.
+  kept.bytes.resize(90);
+  CHECK(explain({&kept, 1}) == "time is up of 3600 s");
+}

@@ -15,10 +15,9 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   constexpr std::array<const char*, 3> NAMES = {"epoll_wait", "epoll_pwait", "epoll_pwait2"};
   Recognition found =
       wait_on_descriptor(blocked, WaitWord::EPOLL, name_of_call(CALLS, NAMES, blocked.system_call));
-  found.timeout =
-      blocked.system_call == SYS_epoll_pwait2
-          ? timeout_at(blocked.snapshot.memory, Address(blocked.argument(3)), Timeout::Clock::RELATIVE)
-          : timeout_in_milliseconds(blocked.argument(3));
+  found.timeout = blocked.system_call == SYS_epoll_pwait2
+                      ? timeout_at(blocked.memory, Address(blocked.argument(3)), Timeout::Clock::RELATIVE)
+                      : timeout_in_milliseconds(blocked.argument(3));
   if (!found.timeout) add_detail(found.detail, "no timeout");
   return found;
 }

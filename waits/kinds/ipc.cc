@@ -28,7 +28,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
     if (number && change)
       found.detail += ", number " + std::to_string(*number) + ", change " + std::to_string(*change);
   }
-  const MemoryView& memory = blocked.snapshot.memory;
+  const ThreadMemory& memory = blocked.memory;
   if (blocked.system_call == SYS_semtimedop)
     found.timeout = timeout_at(memory, Address(blocked.argument(3)), Timeout::Clock::RELATIVE);
   else if (blocked.system_call == SYS_mq_timedreceive || blocked.system_call == SYS_mq_timedsend)

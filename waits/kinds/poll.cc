@@ -14,12 +14,12 @@ namespace {
 
 constexpr std::array<int, 2> CALLS = {SYS_poll, SYS_ppoll};
 
-std::vector<std::int32_t> descriptors_at(const MemoryView& memory, Address list, std::uint64_t count) {
+std::vector<std::int32_t> descriptors_at(const ThreadMemory& memory, Address list, std::uint64_t count) {
   constexpr std::uint64_t MOST = 8;
   std::array<std::uint8_t, 8 * MOST> bytes;
   const std::span<std::uint8_t> wanted = std::span(bytes).first(8 * std::min(count, MOST));
   std::vector<std::int32_t> descriptors;
-  if (!memory.copy_once(list, wanted)) return descriptors;  // mostly on the thread's stack
+  if (!memory.copy(list, wanted)) return descriptors;
   for (std::size_t i = 0; i < wanted.size(); i += 8) {
     std::int32_t descriptor = 0;
     std::memcpy(&descriptor, wanted.data() + i, sizeof descriptor);
@@ -32,7 +32,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   constexpr int RESTART_NO_HANDLER = 514;
   const bool is_ppoll = blocked.system_call == SYS_ppoll;
   const std::uint64_t count = blocked.argument(1);
-  const MemoryView& memory = blocked.snapshot.memory;
+  const ThreadMemory& memory = blocked.memory;
   const auto descriptors = descriptors_at(memory, Address(blocked.argument(0)), count);
   Recognition found =
       wait_in_call(WaitWord::POLL, is_ppoll ? "ppoll" : "poll", descriptors_text(descriptors, count));

@@ -18,6 +18,8 @@ constexpr std::uint32_t MUSL_JOINABLE = 2;
 std::optional<Recognition> recognise(const BlockedThread& blocked) {
   const FutexCall& futex = *blocked.futex;
   if (futex.by_syscall_function || !futex.is_wait()) return std::nullopt;
+  const bool may_be_musl = blocked.threads.c_library() == CLibrary::MUSL && futex.value == MUSL_JOINABLE;
+  if (futex.is_private && !may_be_musl) return std::nullopt;
   const auto block = blocked.threads.control_block_below(futex.word, REACH);
   Recognition found;
   found.word = WaitWord::JOIN;
@@ -28,8 +30,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   if (block) found.resource_id = "join:" + std::to_string(blocked.snapshot.threads[block->first].tid);
   if (block && target == block->first && !futex.is_private) {
     found.sureness = sureness::POINTER + 5;
-  } else if (block && blocked.threads.c_library() == CLibrary::MUSL && block->second == MUSL_DETACH_STATE &&
-             futex.value == MUSL_JOINABLE) {
+  } else if (block && may_be_musl && block->second == MUSL_DETACH_STATE) {
     found.sureness = sureness::POINTER + 5;
   } else if (named && !futex.is_private && ThreadDirectory::is_plausible_tid(futex.value)) {
     found.sureness = sureness::SHAPE + sureness::NAMED;  // it has ended, or the dump lacks it

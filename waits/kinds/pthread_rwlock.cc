@@ -63,10 +63,11 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
     found.word = WaitWord::RWLOCK_READ;
     found.sureness = sureness::SHAPE;
   }
+  if (back < 0 && futex.around.is_readable()) return std::nullopt;
   const bool named_read = blocked.names.mentions("pthread_rwlock_") && blocked.names.mentions("rdlock");
   const bool named_write = blocked.names.mentions("pthread_rwlock_") && blocked.names.mentions("wrlock");
   if (back < 0) {
-    if ((!named_read && !named_write) || futex.around.is_readable()) return std::nullopt;
+    if (!named_read && !named_write) return std::nullopt;
     back = named_read || futex.value == 2 ? 8 : 12;  // no memory to tell by
     found.word = named_read ? WaitWord::RWLOCK_READ : WaitWord::RWLOCK_WRITE;
     found.sureness = sureness::ARGUMENTS;

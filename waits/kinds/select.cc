@@ -14,7 +14,7 @@ namespace {
 constexpr std::array<int, 2> CALLS = {SYS_select, SYS_pselect6};
 
 // The numbers in a set, a few more than are shown.
-std::vector<std::int32_t> members_of(const MemoryView& memory, Address set, std::uint64_t count) {
+std::vector<std::int32_t> members_of(const ThreadMemory& memory, Address set, std::uint64_t count) {
   constexpr std::size_t MOST = 8;
   std::vector<std::int32_t> found;
   if (!set || count > 65536) return found;
@@ -32,7 +32,7 @@ std::vector<std::int32_t> members_of(const MemoryView& memory, Address set, std:
 
 std::optional<Recognition> recognise(const BlockedThread& blocked) {
   constexpr int RESTART_NO_HANDLER = 514;
-  const MemoryView& memory = blocked.snapshot.memory;
+  const ThreadMemory& memory = blocked.memory;
   const bool is_pselect = blocked.system_call == SYS_pselect6;
   constexpr std::array<const char*, 3> SETS = {"to read ", "to write ", "exceptions of "};
   Recognition found = wait_in_call(WaitWord::SELECT, is_pselect ? "pselect6" : "select", "");

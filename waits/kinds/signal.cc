@@ -27,8 +27,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   Recognition found = wait_in_call(WaitWord::SIGNAL, waits ? "rt_sigtimedwait" : "rt_sigsuspend",
                                    waits && set ? list_signals(*set) : "any signal that is not blocked");
   if (waits)
-    found.timeout =
-        timeout_at(blocked.snapshot.memory, Address(blocked.argument(2)), Timeout::Clock::RELATIVE);
+    found.timeout = timeout_at(blocked.memory, Address(blocked.argument(2)), Timeout::Clock::RELATIVE);
   return found;
 }
 

@@ -32,7 +32,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   constexpr int RESTART_BLOCK = 516;
   const bool by_clock = blocked.system_call == SYS_clock_nanosleep;
   const unsigned first = by_clock ? 2 : 0;
-  const MemoryView& memory = blocked.snapshot.memory;
+  const ThreadMemory& memory = blocked.memory;
   const Address request(blocked.argument(first)), rest(blocked.argument(first + 1));
   Recognition found = wait_in_call(WaitWord::SLEEP, by_clock ? "clock_nanosleep" : "nanosleep", "");
   if (by_clock && (blocked.argument(1) & ABSOLUTE)) {

@@ -32,7 +32,8 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   const auto count = futex.around.u32(4);
   const auto owner = futex.around.u64(8);
   if (!count || !owner || *count > (1u << 22)) return std::nullopt;
-  if (blocked.threads.by_control_block(Address(*owner)))
+  // A mutex has its owner's number here; struct pthread is aligned to 64 bytes.
+  if (*owner % 64 == 0 && blocked.threads.by_control_block(Address(*owner)))
     found.sureness = sureness::POINTER + 4;
   else if (named)
     found.sureness = sureness::SHAPE + sureness::NAMED;

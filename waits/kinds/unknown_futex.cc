@@ -35,7 +35,10 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
 
 }  // namespace
 
-extern const WaitKind unknown_futex_kind = {
-    .name = "futex", .system_calls = FUTEX_CALLS, .recognise = recognise, .inspect = nullptr};
+extern const WaitKind unknown_futex_kind = {.name = "futex",
+                                            .system_calls = FUTEX_CALLS,
+                                            .recognise = recognise,
+                                            .inspect = nullptr,
+                                            .is_last_resort = true};
 
 }  // namespace standstill
