@@ -137,14 +137,15 @@ HeapRecord to_heap_record(HeapProfile heap, const Snapshot& snapshot, Symbolizer
 }
 
 void add_heap_records(Findings& findings, const Snapshot& snapshot, Symbolizer& symbolizer,
-                      HeapDetail detail) {
+                      const GoRuntime* go, HeapDetail detail) {
   if (detail == HeapDetail::NONE) return;
   const bool is_full = detail == HeapDetail::FULL;
   const bool has_blocks = !snapshot.completeness.is_selection;
   for (HeapProfile& heap : read_heaps({.snapshot = snapshot,
                                        .symbolizer = &symbolizer,
                                        .samples = is_full,
-                                       .blocks = is_full && has_blocks})) {
+                                       .blocks = is_full && has_blocks,
+                                       .go = go})) {
     if (is_full && !has_blocks && heap.tables.empty())
       heap.notes.push_back({Severity::WARNING,
                             "the capture does not hold the blocks of this heap; for them take one with: "

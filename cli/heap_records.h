@@ -9,11 +9,13 @@
 
 namespace standstill {
 
+class GoRuntime;
+
 // `is_walked`: every sample and every block was looked at.
 HeapRecord to_heap_record(HeapProfile heap, const Snapshot& snapshot, Symbolizer& symbolizer, bool is_walked);
 
-// Fills `findings.heaps` and the target's list of allocators.
+// Fills `findings.heaps` and the target's list of allocators. `go` may be null.
 void add_heap_records(Findings& findings, const Snapshot& snapshot, Symbolizer& symbolizer,
-                      HeapDetail detail);
+                      const GoRuntime* go, HeapDetail detail);
 
 }  // namespace standstill

@@ -20,6 +20,7 @@
 #include "waits/goroutine_locks.h"
 #include "waits/verdict.h"
 
+#include <algorithm>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -46,11 +47,22 @@ void append(std::vector<Note>& notes, std::vector<Note> more) {
   notes.insert(notes.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
+// A language runtime's own heap profile is the whole answer: no other heap in the process need be walked.
+bool is_answered_by_runtime(const Findings& findings, const Options& options) {
+  return options.format == "text" &&
+         std::ranges::any_of(findings.runtime_profiles,
+                             [](const RuntimeProfileRecord& profile) { return profile.missing.empty(); });
+}
+
 // Reads the tables of every profile, so that a capture of this process holds their pages.
 void read_profiles(const Snapshot& snapshot, const GoProcess& go) {
   Findings unused;
   for (const char* name : {"block", "mutex", "threadcreate"}) add_runtime_profile(unused, go, name);
-  read_heaps({.snapshot = snapshot, .symbolizer = nullptr, .samples = true, .blocks = false});
+  read_heaps({.snapshot = snapshot,
+              .symbolizer = nullptr,
+              .samples = true,
+              .blocks = false,
+              .go = go.runtime.get()});
 }
 
 }  // namespace
@@ -123,8 +135,9 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
                            find_goroutine_cycles(goroutine_waits, lock_holders));
   }
   findings.modules = to_module_records(snapshot, symbolizer, names, options.inspect_all_modules);
-  add_heap_records(findings, snapshot, symbolizer, options.heap_detail);
   add_runtime_profile(findings, go, options.runtime_profile);
+  if (!is_answered_by_runtime(findings, options))
+    add_heap_records(findings, snapshot, symbolizer, go.runtime.get(), options.heap_detail);
   if (options.reads_profiles) read_profiles(snapshot, go);
   append(findings.notes, snapshot.notes);
   append(findings.notes, std::move(go_notes));

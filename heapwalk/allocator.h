@@ -11,6 +11,7 @@
 
 namespace standstill {
 
+class GoRuntime;
 class Symbolizer;
 
 struct HeapQuestion {
@@ -22,6 +23,8 @@ struct HeapQuestion {
   // Look at every block. Otherwise only at what headers say at once: a report must not read gigabytes, and a
   // capture need not hold them.
   bool blocks = true;
+  // The Go runtime that was found in the process; null where there is none.
+  const GoRuntime* go = nullptr;
 };
 
 struct Allocator {

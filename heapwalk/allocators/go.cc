@@ -65,9 +65,8 @@ HeapTable to_table(const GoFrames& frames, const GoProfile& profile) {
 }
 
 std::vector<HeapProfile> read(const HeapQuestion& question) {
-  std::vector<Note> notes;
-  const auto runtime = GoRuntime::find(question.snapshot, notes);
-  if (!runtime) return {};
+  const GoRuntime* const runtime = question.go;
+  if (runtime == nullptr) return {};
   HeapProfile heap;
   heap.allocator = "go";
   heap.version = runtime->version().text.substr(runtime->version().text.starts_with("go") ? 2 : 0);
