@@ -36,6 +36,7 @@ SyntheticGo::SyntheticGo(int minor)
   refer("runtime.allgadd", ALLGS);
   refer("runtime.mcommoninit", ALLM);
   refer("runtime.schedinit", VERSION);
+  refer("runtime.semacquire1", SEMAPHORES);
   refer("runtime.goroutineheader", REASONS);
   refer("runtime.goroutineheader", STATUSES);
   const std::string version = "go1." + std::to_string(minor) + ".1";
@@ -151,6 +152,40 @@ std::uint64_t SyntheticGo::add_machine(int thread_id) {
   last_machine_ = m;
   threads_.push_back(thread_id);
   return m;
+}
+
+void SyntheticGo::add_profiles() {
+  constexpr std::uint64_t SPAN_SYSTEM = 8, PROFILE_SYSTEM = 24;
+  for (const char* name : {"runtime.stkbucket", "runtime.mProf_Malloc", "runtime.mProf_Free",
+                           "runtime.mProf_Flush", "runtime.profilealloc", "runtime.allocmcache",
+                           minor_ >= 23 ? "runtime.memProfileInternal" : "runtime.MemProfile"})
+    function(name, 0x18);
+  for (std::uint64_t list = 0; list < 3; ++list) refer("runtime.stkbucket", BUCKETS + list * BUCKET_LISTS);
+  refer("runtime.stkbucket", FIGURES + PROFILE_SYSTEM);
+  for (const char* name : {"runtime.mProf_Malloc", "runtime.mProf_Free", "runtime.mProf_Flush"})
+    refer(name, CYCLE);
+  for (const char* name : {"runtime.profilealloc", "runtime.allocmcache"}) refer(name, RATE);
+  put(RATE, 512 * 1024);
+  put(FIGURES + SPAN_SYSTEM, 64 * 1024);
+  put(FIGURES + PROFILE_SYSTEM, 1'440'000);
+}
+
+std::uint64_t SyntheticGo::add_bucket(const Bucket& bucket) {
+  const std::uint64_t head = BUCKETS + (bucket.kind - 1) * BUCKET_LISTS;
+  const std::uint64_t address = allocate((6 + bucket.stack.size() + bucket.record.size()) * 8);
+  std::uint64_t at = address;
+  for (const std::uint64_t word : {std::uint64_t{0}, get(head), bucket.kind, std::uint64_t{0},
+                                   bucket.object_bytes, std::uint64_t{bucket.stack.size()}}) {
+    put(at, word);
+    at += 8;
+  }
+  for (const auto* words : {&bucket.stack, &bucket.record})
+    for (const std::uint64_t word : *words) {
+      put(at, word);
+      at += 8;
+    }
+  put(head, address);
+  return address;
 }
 
 void SyntheticGo::finish() {

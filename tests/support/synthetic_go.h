@@ -22,7 +22,7 @@ namespace standstill::synth {
 class SyntheticGo {
  public:
   static constexpr std::uint64_t CODE = 0x400000, TABLES = 0x500000, DATA = 0x600000, HEAP = 0xc000000000;
-  static constexpr std::uint64_t FUNCTION_SIZE = 0x100, HEAP_SIZE = 0x40000, DATA_SIZE = 0x4000;
+  static constexpr std::uint64_t FUNCTION_SIZE = 0x100, HEAP_SIZE = 0x40000, DATA_SIZE = 0xa000;
 
   explicit SyntheticGo(int minor);
 
@@ -49,6 +49,18 @@ class SyntheticGo {
   // A thread with this id, an M and a g0.
   std::uint64_t add_machine(int thread_id);
 
+  // What profiles are made of: empty lists of buckets, the number of the collection's cycle, the sampling
+  // rate, and sound statistics of a program that has never collected.
+  void add_profiles();
+  struct Bucket {
+    std::uint64_t kind = 1;  // memory; 2 block, 3 mutex
+    std::uint64_t object_bytes = 0;
+    std::vector<std::uint64_t> stack;
+    std::vector<std::uint64_t> record;
+  };
+  // In front of its list. Its address.
+  std::uint64_t add_bucket(const Bucket& bucket);
+
   // Words anywhere in data and heap.
   void put(std::uint64_t address, std::uint64_t value);
   std::uint64_t get(std::uint64_t address) const;
@@ -64,6 +76,11 @@ class SyntheticGo {
 
   static constexpr std::uint64_t ALLGS = DATA + 0x1000, ALLM = DATA + 0x1020, VERSION = DATA + 0x1040,
                                  REASONS = DATA + 0x1100, STATUSES = DATA + 0x1800;
+  // The lists of buckets stand BUCKET_LISTS apart, that of memory first.
+  static constexpr std::uint64_t BUCKETS = DATA + 0x1300, BUCKET_LISTS = 0x80, CYCLE = DATA + 0x1500,
+                                 RATE = DATA + 0x1580, SEMAPHORES = DATA + 0x6000;
+  // What follows the allocator's counts in runtime.memstats.
+  static constexpr std::uint64_t FIGURES = DATA + 0x4800;
 
  private:
   struct Function {
