@@ -2,17 +2,14 @@
 #pragma once
 
 #include "reports/findings.h"
-#include "waits/goroutine_locks.h"
-
-#include <vector>
+#include "waits/goroutine_verdict.h"
 
 namespace standstill {
 
-// After add_go_records and add_goroutine_wait_records: holders of Go locks, deadlocks among goroutines (in
-// front of other findings of their kind), and a headline that speaks of goroutines where nothing graver was
-// found.
-void add_goroutine_findings(Findings& findings, const GoroutineWaits& waits,
-                            const std::vector<GoroutineHolder>& holders,
-                            const std::vector<GoroutineCycle>& cycles);
+// After add_wait_records, add_go_records and add_goroutine_wait_records: holders of Go locks and who is seen
+// to end other waits; deadlocks among goroutines and threads in front of other findings, then what goroutines
+// wait behind. What was found of the same locks among threads alone goes. The headline speaks of goroutines
+// where one of these is the gravest finding, or where nothing was found.
+void add_goroutine_findings(Findings& findings, const GoroutineWaits& waits, const GoroutineVerdict& verdict);
 
 }  // namespace standstill

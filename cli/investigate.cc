@@ -16,8 +16,10 @@
 #include "unwind/goroutine_stacks.h"
 #include "unwind/stack_group.h"
 #include "unwind/unwinder.h"
+#include "waits/condition_waits.h"
 #include "waits/enclosing_names.h"
-#include "waits/goroutine_locks.h"
+#include "waits/goroutine_verdict.h"
+#include "waits/select_waits.h"
 #include "waits/verdict.h"
 
 #include <algorithm>
@@ -105,12 +107,16 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
   if (options.wants_verdict) verdict = judge_waits(snapshot, threads.stacks, groups, symbolizer, waits);
 
   GoroutineWaits goroutine_waits;
-  std::vector<GoroutineHolder> lock_holders;
+  GoroutineVerdict goroutine_verdict;
   if (goroutines) {
     goroutine_waits =
         explain_goroutine_waits(*go.scheduler, *goroutines, {.only_for_groups = !options.wants_each_wait});
-    if (options.wants_each_wait)
-      lock_holders = find_goroutine_holders(*go.scheduler, *goroutines, goroutine_waits);
+    if (options.wants_each_wait) {
+      add_select_waits(*go.scheduler, *goroutines, goroutine_waits);
+      add_condition_waits(*go.scheduler, *goroutines, goroutine_waits);
+    }
+    if (options.wants_verdict)
+      goroutine_verdict = judge_goroutines(*go.scheduler, *goroutines, goroutine_waits, waits, nullptr);
   }
 
   // What was found, in plain values.
@@ -131,8 +137,7 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
                    name_enclosing_objects(snapshot, symbolizer, waits, verdict));
   if (goroutines) {
     add_goroutine_wait_records(findings, symbolizer, goroutine_waits);
-    add_goroutine_findings(findings, goroutine_waits, lock_holders,
-                           find_goroutine_cycles(goroutine_waits, lock_holders));
+    add_goroutine_findings(findings, goroutine_waits, goroutine_verdict);
   }
   findings.modules = to_module_records(snapshot, symbolizer, names, options.inspect_all_modules);
   add_runtime_profile(findings, go, options.runtime_profile);

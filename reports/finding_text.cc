@@ -7,7 +7,9 @@
 #include "reports/tasks.h"
 
 #include <algorithm>
+#include <charconv>
 #include <deque>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -121,15 +123,22 @@ class FindingsText {
                    indent);
   }
 
+  // Channels and their like have no holders, but somebody who ends the wait for them.
+  static bool is_held(const ResourceRecord& resource) {
+    return !resource.kind.starts_with("CHANNEL") && resource.kind != "WAIT_GROUP" &&
+           resource.kind != "CONDITION";
+  }
+
   std::string holders_text(const ResourceRecord& resource, std::string_view only) const {
     std::string out;
     for (const HolderRecord& holder : resource.holders) {
       if (!only.empty() && holder.task != only) continue;
       if (resource.kind == "JOIN") continue;
-      const char* verb = holder.confidence == "CERTAIN"    ? "held by"
-                         : holder.confidence == "PROBABLE" ? "probably held by"
-                                                           : "possibly held by";
-      out += wrapped(fmt::format("{} {} ({})", verb, task_text(holder.task), printable(holder.evidence)),
+      const char* certainty = holder.confidence == "CERTAIN"    ? ""
+                              : holder.confidence == "PROBABLE" ? "probably "
+                                                                : "possibly ";
+      out += wrapped(fmt::format("{}{} {} ({})", certainty, is_held(resource) ? "held by" : "to come from",
+                                 task_text(holder.task), printable(holder.evidence)),
                      options_.width, "    ");
     }
     return out;
@@ -196,19 +205,41 @@ class FindingsText {
                          options_.width, "    ");
     }
     if (resource == resources_.end()) return out;
-    std::vector<std::uint64_t> numbers;
+    std::vector<std::uint64_t> threads, goroutines;
     for (const std::string& id : finding.resources) {
       const auto one = resources_.find(id);
       if (one == resources_.end()) continue;
-      for (const std::string& waiter : one->second->waiters)
-        if (const TaskRecord* record = task(waiter)) numbers.push_back(record->number);
+      // Goroutines have records here only where a finding names them.
+      for (const std::string& waiter : one->second->waiters) {
+        if (const TaskRecord* record = task(waiter); record != nullptr && record->kind != "GOROUTINE")
+          threads.push_back(record->number);
+        else if (const auto number = number_of_goroutine(waiter))
+          goroutines.push_back(*number);
+      }
     }
-    std::string line = numbers.size() == 1 ? "waited for by thread " : "waited for by threads ";
+    return out + waiters_text("thread", std::move(threads)) +
+           waiters_text("goroutine", std::move(goroutines));
+  }
+
+  static std::optional<std::uint64_t> number_of_goroutine(std::string_view id) {
+    constexpr std::string_view PREFIX = "goroutine:";
+    const std::size_t at = id.find(PREFIX);
+    if (at == std::string_view::npos) return std::nullopt;
+    const std::string_view digits = id.substr(at + PREFIX.size());
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    return error == std::errc() ? std::optional(number) : std::nullopt;
+  }
+
+  // "waited for by threads 4711-4715, 4720"
+  std::string waiters_text(std::string_view noun, std::vector<std::uint64_t> numbers) const {
+    if (numbers.empty()) return {};
+    std::string line = fmt::format("waited for by {}{} ", noun, numbers.size() == 1 ? "" : "s");
     std::vector<std::string> ranges = as_ranges(std::move(numbers));
     for (std::size_t i = 0; i < std::min<std::size_t>(ranges.size(), 8); ++i)
       line += (i == 0 ? "" : ", ") + ranges[i];
     if (ranges.size() > 8) line += ", ...";
-    return out + wrapped(line, options_.width, "  ");
+    return wrapped(line, options_.width, "  ");
   }
 
   const Findings& findings_;

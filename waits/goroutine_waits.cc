@@ -21,7 +21,16 @@ struct Standing {
   std::string_view kind;  // of a lock; "" for none
   bool in_mutex = false;  // in a Mutex, that inside an RWMutex included
   bool polls = false;
+  std::string_view via;  // the function of sync or of an internal package that uses the lock; "" for none
 };
+
+// "sync.(*Map).LoadOrStore", and not what a lock itself is made of.
+bool is_user_of_lock(std::string_view name) {
+  for (const char* part : {"sync.runtime_", "sync.(*Mutex)", "sync.(*RWMutex)", "sync.(*WaitGroup)",
+                           "sync.(*Once)", "internal/sync.(*Mutex)", "internal/sync.runtime_"})
+    if (name.starts_with(part)) return false;
+  return name.starts_with("sync.") || name.starts_with("internal/");
+}
 
 Standing standing_of(const GoRuntime& runtime, const StackGroup& group) {
   constexpr std::pair<std::string_view, std::string_view> LOCKS[] = {
@@ -36,6 +45,10 @@ Standing standing_of(const GoRuntime& runtime, const StackGroup& group) {
     const auto place = runtime.find_function(frame.lookup_address());
     if (!place) break;
     for (const GoCall& call : place->module->lines.calls_at(place->function, frame.lookup_address())) {
+      // What the program does below is another matter: it may stand in a function that a Once runs.
+      if (!call.name.starts_with("runtime.") && !call.name.starts_with("sync.") &&
+          !call.name.starts_with("internal/"))
+        return standing;
       if (call.name == "internal/poll.runtime_pollWait") standing.polls = true;
       for (const auto& [name, kind] : LOCKS)
         // A writer waits in the Mutex inside its RWMutex, and the outer one is what it is about.
@@ -43,6 +56,8 @@ Standing standing_of(const GoRuntime& runtime, const StackGroup& group) {
           standing.kind = kind;
           standing.in_mutex = standing.in_mutex || kind == "MUTEX";
         }
+      if (call.name == "sync.(*Once).doSlow" && standing.kind == "MUTEX") standing.kind = "ONCE";
+      if (standing.via.empty() && is_user_of_lock(call.name)) standing.via = call.name;
       if (++asked == FRAMES_ASKED) return standing;
     }
   }
@@ -131,7 +146,7 @@ class Explainer {
   // From the lock to its semaphore. An RWMutex has three: of readers, of the writer that waits for them, and
   // that of the Mutex inside, at which other writers wait.
   static std::uint64_t distance(const Standing& standing) {
-    if (standing.kind == "WAIT_GROUP") return 8;
+    if (standing.kind == "WAIT_GROUP" || standing.kind == "ONCE") return 8;
     if (standing.kind == "RWLOCK_READ") return 12;
     if (standing.in_mutex) return 4;
     return standing.kind == "RWLOCK_WRITE" ? 8 : 0;
@@ -162,7 +177,7 @@ class Explainer {
                                                         : "CHANNEL_RECV";
         resource.address = Address(found.value);
         resource.id = fmt::format("channel:{:#x}", found.value);
-        resource.detail = describe_channel(resource.address);
+        resource.detail = describe_channel(runtime_, resource.address);
         break;
       case Found::Sort::SEMAPHORE:
         resource.kind = kind.empty() ? "SEMAPHORE" : kind;
@@ -170,10 +185,13 @@ class Explainer {
         resource.id = fmt::format("{}:{:#x}",
                                   kind == "MUTEX"        ? "mutex"
                                   : kind == "WAIT_GROUP" ? "waitgroup"
+                                  : kind == "ONCE"       ? "once"
                                   : kind.empty()         ? "semaphore"
                                                          : "rwlock",
                                   found.value);
         resource.detail = describe_lock(kind, resource.address);
+        if (const std::string_view via = standings_[group_of_[task]].via; !via.empty())
+          resource.detail += fmt::format(", of {}", via);
         break;
       case Found::Sort::DESCRIPTOR:
         resource.kind = "POLL";
@@ -184,23 +202,6 @@ class Explainer {
         break;
     }
     return resource;
-  }
-
-  std::string describe_channel(Address address) const {
-    const auto channel = read_channel(runtime_, address);
-    if (!channel) return "channel that cannot be read";
-    std::string text = channel->capacity == 0 ? "channel: no buffer"
-                                              : fmt::format("channel: {} of {} in its buffer", channel->count,
-                                                            channel->capacity);
-    if (channel->is_closed) text += ", closed";
-    const auto add = [&](std::uint64_t count, std::string_view noun) {
-      if (count != 0)
-        text +=
-            fmt::format(", {}{} {}{} waiting", count, count == 1000 ? "+" : "", noun, count == 1 ? "" : "s");
-    };
-    add(channel->receivers, "receiver");
-    add(channel->senders, "sender");
-    return text;
   }
 
   std::string describe_lock(std::string_view kind, Address address) const {
@@ -217,6 +218,7 @@ class Explainer {
       const auto counter = word(4);
       return counter ? fmt::format("sync.WaitGroup: {} not done", *counter & 0x7fffffff) : "sync.WaitGroup";
     }
+    if (kind == "ONCE") return "sync.Once: its function has not returned";
     if (kind.empty()) return "semaphore of the runtime";
     constexpr std::int32_t WRITER = 1 << 30;  // rwmutexMaxReaders
     const auto readers = word(16), departing = word(20);
@@ -239,6 +241,34 @@ class Explainer {
 };
 
 }  // namespace
+
+std::string describe_channel(const GoRuntime& runtime, Address address) {
+  const auto channel = read_channel(runtime, address);
+  if (!channel) return "channel that cannot be read";
+  std::string text = channel->capacity == 0
+                         ? "channel: no buffer"
+                         : fmt::format("channel: {} of {} in its buffer", channel->count, channel->capacity);
+  if (channel->is_closed) text += ", closed";
+  const auto add = [&](std::uint64_t count, std::string_view noun) {
+    if (count != 0)
+      text +=
+          fmt::format(", {}{} {}{} waiting", count, count == 1000 ? "+" : "", noun, count == 1 ? "" : "s");
+  };
+  add(channel->receivers, "receiver");
+  add(channel->senders, "sender");
+  return text;
+}
+
+std::span<const std::uint32_t> GoroutineWaits::channels_of(std::uint32_t task) const {
+  const auto found = std::ranges::lower_bound(selects, task, {}, &Select::task);
+  if (found == selects.end() || found->task != task) return {};
+  return std::span(channels).subspan(found->first, found->count);
+}
+
+bool GoroutineWaits::waits_for(std::uint32_t task, std::uint32_t resource) const {
+  const auto of_select = channels_of(task);
+  return resource_of[task] == resource || std::ranges::find(of_select, resource) != of_select.end();
+}
 
 GoroutineWaits explain_goroutine_waits(const GoScheduler& scheduler, const GoroutineStacks& stacks,
                                        const GoroutineWaitOptions& options) {

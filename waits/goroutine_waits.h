@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,7 +34,23 @@ struct GoroutineWaits {
   std::vector<std::string_view>
       kind_of_group;  // of each group, where its functions say more than "semacquire"; else ""
   std::vector<GoroutineResource> resources;  // in the order in which tasks name them
+
+  // What goroutines wait for that stand in a select of several channels: any of these. See
+  // add_select_waits().
+  struct Select {
+    std::uint32_t task = 0;
+    std::uint32_t first = 0, count = 0;  // in `channels`
+  };
+  std::vector<Select> selects;          // by task, ascending
+  std::vector<std::uint32_t> channels;  // indices into `resources`
+
+  // Of a select of several channels; empty for others.
+  std::span<const std::uint32_t> channels_of(std::uint32_t task) const;
+  bool waits_for(std::uint32_t task, std::uint32_t resource) const;
 };
+
+// "channel: 0 of 3 in its buffer, 2 receivers waiting"
+std::string describe_channel(const GoRuntime& runtime, Address address);
 
 struct GoroutineWaitOptions {
   // Leaves out channels that one goroutine alone waits for, where it is one of many in its group: of a

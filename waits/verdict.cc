@@ -3,7 +3,6 @@
 #include "waits/parked_workers.h"
 #include "waits/probable_holders.h"
 #include "waits/vanished_holders.h"
-#include "waits/wait_graph.h"
 
 #include <algorithm>
 
@@ -36,41 +35,6 @@ bool is_waiting_for_work(const WaitState& state) {
     default:
       return false;
   }
-}
-
-// Who waits for what, with the holders that are sure enough to build on. A lock of which we have only hints
-// may be released by anybody.
-WaitGraph graph_of(const WaitTable& table) {
-  WaitGraph graph;
-  graph.resources.reserve(table.resources.size() + 1);
-  graph.tasks.reserve(table.states.size());
-  for (const Resource& resource : table.resources) {
-    WaitGraph::Resource node;
-    node.all_must_release = resource.all_must_release;
-    node.may_come_from_elsewhere = !resource.is_held_by_threads || resource.is_free;
-    for (const Holder& holder : resource.holders) {
-      if (holder.certainty == Certainty::POSSIBLE)
-        node.may_come_from_elsewhere = true;
-      else
-        node.holders.push_back(holder.thread);
-    }
-    // An rwlock's reader that is stuck holds up its writers, whoever the other readers are.
-    if (resource.reader_count > 0 && !node.holders.empty() && resource.all_must_release)
-      node.may_come_from_elsewhere = false;
-    graph.resources.push_back(std::move(node));
-  }
-  for (const WaitState& state : table.states) {
-    WaitGraph::Task task;
-    if (state.resource) {
-      task.waits_for = *state.resource;
-      // What its waiter was woken from, or will time out of, is no deadlock; neither is a free lock.
-      task.can_go_on = state.has_deadline && state.seconds_left.value_or(0) <= LONG_WAIT;
-      const Resource& resource = table.resources[*state.resource];
-      if (state.is_woken && resource.holders.empty()) task.can_go_on = true;
-    }
-    graph.tasks.push_back(task);
-  }
-  return graph;
 }
 
 Certainty certainty_of(const Resource& resource, ThreadIndex holder) {
@@ -289,9 +253,42 @@ std::string_view to_string(FindingKind kind) {
   return WORDS[static_cast<std::size_t>(kind)];
 }
 
+WaitGraph to_wait_graph(const WaitTable& table) {
+  WaitGraph graph;
+  graph.resources.reserve(table.resources.size() + 1);
+  graph.tasks.reserve(table.states.size());
+  for (const Resource& resource : table.resources) {
+    WaitGraph::Resource node;
+    node.all_must_release = resource.all_must_release;
+    node.may_come_from_elsewhere = !resource.is_held_by_threads || resource.is_free;
+    for (const Holder& holder : resource.holders) {
+      if (holder.certainty == Certainty::POSSIBLE)
+        node.may_come_from_elsewhere = true;
+      else
+        node.holders.push_back(holder.thread);
+    }
+    // An rwlock's reader that is stuck holds up its writers, whoever the other readers are.
+    if (resource.reader_count > 0 && !node.holders.empty() && resource.all_must_release)
+      node.may_come_from_elsewhere = false;
+    graph.resources.push_back(std::move(node));
+  }
+  for (const WaitState& state : table.states) {
+    WaitGraph::Task task;
+    if (state.resource) {
+      task.waits_for = *state.resource;
+      // What its waiter was woken from, or will time out of, is no deadlock; neither is a free lock.
+      task.can_go_on = state.has_deadline && state.seconds_left.value_or(0) <= LONG_WAIT;
+      const Resource& resource = table.resources[*state.resource];
+      if (state.is_woken && resource.holders.empty()) task.can_go_on = true;
+    }
+    graph.tasks.push_back(task);
+  }
+  return graph;
+}
+
 Verdict judge_table(const WaitTable& table) {
   Verdict verdict;
-  const WaitGraph graph = graph_of(table);
+  const WaitGraph graph = to_wait_graph(table);
   const std::vector<bool> stuck = find_stuck(graph);
   add_deadlocks(graph, table, stuck, verdict.findings);
   add_orphans(graph, table, verdict.findings);

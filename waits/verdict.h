@@ -5,6 +5,7 @@
 #include "coredump/snapshot.h"
 #include "unwind/stack_group.h"
 #include "waits/explain_waits.h"
+#include "waits/wait_graph.h"
 
 #include <cstdint>
 #include <optional>
@@ -51,6 +52,10 @@ struct Verdict {
 // is at most POSSIBLE.
 Verdict judge_waits(const Snapshot& snapshot, std::span<const Stack> stacks,
                     std::span<const StackGroup> groups, const Symbolizer& symbolizer, WaitTable& table);
+
+// Who waits for what, with the holders that are sure enough to build on. A lock of which we have only hints
+// may be released by anybody. Tasks are threads, resources those of the table.
+WaitGraph to_wait_graph(const WaitTable& table);
 
 // The same from a finished table: pure, for tests.
 Verdict judge_table(const WaitTable& table);

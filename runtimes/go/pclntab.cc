@@ -78,7 +78,7 @@ std::optional<GoFunction> GoLineTable::at(std::uint32_t index) const {
   cursor.skip(4);  // entryOff, which ftab states too
   const auto name = cursor.read<std::uint32_t>();
   function.args_size = cursor.read<std::int32_t>();
-  cursor.skip(4);  // deferreturn
+  function.has_defers = cursor.read<std::uint32_t>() != 0;  // deferreturn: where panics are recovered to
   function.pcsp = cursor.read<std::uint32_t>();
   function.pcfile = cursor.read<std::uint32_t>();
   function.pcln = cursor.read<std::uint32_t>();

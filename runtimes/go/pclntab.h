@@ -46,6 +46,7 @@ struct GoFunction {
   std::uint8_t funcdata_count = 0;
   std::uint8_t id = 0;  // funcID: a number for some runtime functions, which changes between versions
   std::uint8_t flags = 0;
+  bool has_defers = false;
 
   bool contains(Address pc) const { return entry <= pc && pc < end; }
 };

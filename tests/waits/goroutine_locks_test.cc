@@ -2,6 +2,7 @@
 
 #include "runtimes/go/go_process.h"
 #include "tests/support/synthetic_go.h"
+#include "waits/goroutine_verdict.h"
 
 #include <string>
 #include <vector>
@@ -12,6 +13,9 @@ using namespace standstill;
 using synth::SyntheticGo;
 
 namespace {
+
+constexpr std::uint64_t A = 0xc000030000, B = 0xc000030040,
+                        LOCKED = 9;  // a Mutex that is held, with a waiter
 
 // Resources are given, as if the semaphores had told them: task i waits for wants[i]; UINT32_MAX: for
 // nothing.
@@ -41,18 +45,24 @@ SyntheticGo::Goroutine in_lock(std::uint64_t id) {
 
 struct Judged {
   std::vector<GoroutineHolder> holders;
-  std::vector<GoroutineCycle> cycles;
+  std::vector<JointFinding> findings;  // without threads: tasks and resources are those of goroutines
+  std::vector<JointFinding> cycles;
 };
 
 Judged judge(SyntheticGo& go, const GoroutineWaits& waits) {
+  for (const GoroutineResource& resource : waits.resources) go.put(resource.address.value(), LOCKED);
   const Snapshot snapshot = go.take();
   std::vector<Note> notes;
   const GoProcess process = find_go_process(snapshot, notes);
   REQUIRE(process.scheduler);
   const GoroutineStacks stacks = unwind_goroutines(*process.scheduler, {}, 0);
   Judged judged;
-  judged.holders = find_goroutine_holders(*process.scheduler, stacks, waits);
-  judged.cycles = find_goroutine_cycles(waits, judged.holders);
+  const WaitTable no_threads;
+  const GoroutineVerdict verdict = judge_goroutines(*process.scheduler, stacks, waits, no_threads, nullptr);
+  judged.holders = verdict.holders;
+  judged.findings = verdict.joint.findings;
+  for (const JointFinding& finding : judged.findings)
+    if (finding.kind != FindingKind::ROOT_BLOCKER) judged.cycles.push_back(finding);
   return judged;
 }
 
@@ -65,8 +75,6 @@ SyntheticGo program() {
   for (const char* caller : {"main.transfer", "main.idle"}) go.call(caller, "sync.(*Mutex).lockSlow", 8);
   return go;
 }
-
-constexpr std::uint64_t A = 0xc000030000, B = 0xc000030040;
 
 }  // namespace
 
@@ -117,4 +125,46 @@ TEST_CASE("a function that knows the lock's address and never calls Lock holds n
             A);
   const Judged judged = judge(go, waits_for({0, GoroutineWaits::NONE}, {A}));
   CHECK(judged.holders.empty());
+}
+
+TEST_CASE("a lock that nobody holds any more is no deadlock, whoever keeps its address") {
+  SyntheticGo go = program();
+  put_local(go, go.add(in_lock(10)), A);
+  put_local(go, go.add(in_lock(11)), B);
+  go.put(A, 8);
+  GoroutineWaits waits = waits_for({1, 0}, {A, B});
+  const Snapshot snapshot = go.take();
+  std::vector<Note> notes;
+  const GoProcess process = find_go_process(snapshot, notes);
+  const GoroutineStacks stacks = unwind_goroutines(*process.scheduler, {}, 0);
+  CHECK(judge_goroutines(*process.scheduler, stacks, waits, {}, nullptr).joint.findings.empty());
+}
+
+TEST_CASE("a holder whose code has called Unlock as often as Lock holds it possibly, and stops nobody") {
+  SyntheticGo go = program();
+  go.function("sync.(*Mutex).Unlock", 0x40);
+  go.call("main.transfer", "sync.(*Mutex).Unlock", 16);
+  put_local(go, go.add(in_lock(10)), A);
+  put_local(go, go.add(in_lock(11)), B);
+  const Judged judged = judge(go, waits_for({1, 0}, {A, B}));
+  REQUIRE(judged.holders.size() == 2);
+  CHECK(judged.holders[0].is_doubtful);
+  CHECK(judged.holders[0].certainty == Certainty::POSSIBLE);
+  CHECK(judged.cycles.empty());
+}
+
+TEST_CASE("those who wait behind a goroutine that waits for no lock are counted") {
+  SyntheticGo go = program();
+  go.add(in_lock(10));
+  go.add(in_lock(11));
+  put_local(
+      go,
+      go.add({.id = 12, .calls = {"runtime.gopark", "main.idle"}, .created_by = {}, .start = "main.idle"}),
+      A);
+  const Judged judged = judge(go, waits_for({0, 0, GoroutineWaits::NONE}, {A}));
+  REQUIRE(judged.findings.size() == 1);
+  CHECK(judged.findings[0].kind == FindingKind::ROOT_BLOCKER);
+  CHECK(judged.findings[0].tasks == std::vector<std::uint32_t>{2});
+  CHECK(judged.findings[0].behind == 2);
+  CHECK(judged.findings[0].certainty == Certainty::PROBABLE);
 }

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""standstill says of Go programs that hang on purpose who waits for whom, as the programs say themselves; and of healthy ones nothing.
+
+  go_deadlocks.py STANDSTILL [--versions 1.19,1.26]
+
+fixtures/go/rings, cgo_ring and healthy. A ring is looked at while it lives, in a capture, and the one that goes through C in a core, too.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import go_programs
+from patient import Skip, patient
+
+SKIPPED = 77
+QUIETLY = ["--quiet", "--debuginfod", "off"]
+
+RINGS = {"channel": "PROBABLE", "select": "PROBABLE", "group": "PROBABLE", "condition": "PROBABLE", "once": "PROBABLE",
+         "readers": "PROBABLE", "behind": "PROBABLE", "unknown": None}
+# Through C: with what the program has, stripped. A pthread mutex has an owner field; a Go lock has none.
+CGO_RINGS = {"callback": "PROBABLE", "locked": "PROBABLE", "thread": "PROBABLE", "plain": "CERTAIN"}
+HEALTHY = ("pool", "pipeline", "broker", "idle")
+LOOKS = 12  # at each healthy program
+
+
+def report(standstill, target):
+    done = subprocess.run([standstill, "report", "--format", "json", *QUIETLY, str(target)], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise AssertionError(f"standstill report {target} ended with {done.returncode}:\n{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def deadlocks(told):
+    return [finding for finding in told.get("findings", []) if "DEADLOCK" in finding["kind"]]
+
+
+def without_zeros(resource):
+    kind, _, address = resource.partition(":")
+    return f"{kind}:{int(address, 16):#x}" if address.startswith("0x") else resource
+
+
+def wrong_with(told, lines, certainty):
+    """What is told otherwise than the program's account has it."""
+    account = {}
+    for words in lines:
+        account.setdefault(words[0], []).append(words[1:])
+    found = deadlocks(told)
+    headline = told["verdict"].get("headline", "")
+    if "cycle" in account:
+        expected = set(account["cycle"][0])
+        if len(found) != 1 or set(found[0]["tasks"]) != expected or len(found[0]["tasks"]) != len(expected):
+            return [f"expected one deadlock of {sorted(expected)}, found {[finding['tasks'] for finding in found]}: {headline}"]
+        finding, word = found[0], "Deadlock"
+    elif "behind" in account:
+        # A thread of C that has called Go has a goroutine from then on.
+        count, holder = int(account["behind"][0][0]), account["behind"][0][1]
+        if found:
+            return [f"a deadlock where there is none: {headline}"]
+        roots = [finding for finding in told.get("findings", []) if finding["kind"] == "ROOT_BLOCKER"]
+        if not roots or len(roots[0]["tasks"]) != 1 or not roots[0]["tasks"][0].startswith("" if holder == "thread" else holder):
+            return [f"expected {count} behind {holder}: {headline}"]
+        finding, word = roots[0], f"{count} goroutines wait behind {'' if holder == 'thread' else holder.replace(':', ' ')}"
+    else:
+        return [f"a deadlock where there may be none: {headline}"] if found else []
+    wrong = []
+    if finding["confidence"] != certainty:
+        wrong.append(f"{finding['confidence']}, expected {certainty}: {headline}")
+    if not headline.startswith(word):
+        wrong.append(f"the headline does not lead with {word!r}: {headline}")
+    resources = {without_zeros(resource) for resource in finding["resources"]}
+    for expected in account.get("resource", []):
+        if without_zeros(expected[0]) not in resources:
+            wrong.append(f"{expected[0]} is not among {sorted(resources)}")
+    known = {resource["id"]: resource for resource in told["resources"]}
+    for number, resource in enumerate(finding["resources"]):
+        holder = finding["tasks"][(number + 1) % len(finding["tasks"])]
+        if finding["kind"] == "DEADLOCK" and not any(held["task"] == holder and held["evidence"] for held in known[resource].get("holders", [])):
+            wrong.append(f"no evidence that {holder} is who {resource} is waited for from")
+    return wrong
+
+
+def look_at(standstill, program, mode, certainty, through_core):
+    with patient(program, mode) as running:
+        running.until_asleep()
+        account = [words for words in running.lines if words[0] in ("cycle", "behind", "resource")]
+        wrong = [f"live: {line}" for line in wrong_with(report(standstill, running.pid), account, certainty)]
+        capture = os.path.join(running.folder, "capture.core")
+        subprocess.run([standstill, "capture", "--quiet", str(running.pid), "-o", capture], check=True, stdout=subprocess.DEVNULL)
+        wrong += [f"capture: {line}" for line in wrong_with(report(standstill, capture), account, certainty)]
+        if through_core:
+            wrong += [f"core: {line}" for line in wrong_with(report(standstill, running.gcore()), account, certainty)]
+        return wrong
+
+
+def look_at_healthy(standstill, program, mode):
+    with patient(program, mode) as running:
+        for _ in range(LOOKS):
+            told = report(standstill, running.pid)
+            if deadlocks(told):
+                return ["a healthy program: " + json.dumps(deadlocks(told))]
+    return []
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("standstill")
+    parser.add_argument("--versions", default="")
+    arguments = parser.parse_args()
+    compilers = go_programs.toolchains([version for version in arguments.versions.split(",") if version])
+    if not compilers:
+        raise Skip("no Go is here")
+    failed = passed = 0
+    for version, go in compilers:
+        with tempfile.TemporaryDirectory(prefix="standstill-") as folder:
+            jobs = [("rings", "static_stripped", RINGS), ("cgo_ring", "cgo_stripped", CGO_RINGS),
+                    ("healthy", "pie_stripped", dict.fromkeys(HEALTHY))]
+            for package, variant, modes in jobs:
+                program = os.path.join(folder, package)
+                try:
+                    go_programs.build(go, variant, package, program)
+                except Skip as reason:
+                    print(f"Go {version} {package}: skipped: {reason}")
+                    continue
+                for mode, certainty in modes.items():
+                    try:
+                        wrong = (look_at_healthy(arguments.standstill, program, mode) if package == "healthy" else
+                                 look_at(arguments.standstill, program, mode, certainty, package == "cgo_ring" and mode == "callback"))
+                    except Skip as reason:
+                        print(f"Go {version} {package} {mode}: skipped: {reason}")
+                        continue
+                    failed, passed = failed + bool(wrong), passed + (not wrong)
+                    for line in wrong:
+                        print(f"Go {version} {package} {mode}: {line}")
+    print(f"{passed} programs as they say themselves")
+    if failed:
+        raise AssertionError(f"{failed} programs say something else")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Skip as reason:
+        print(reason)
+        sys.exit(SKIPPED)
