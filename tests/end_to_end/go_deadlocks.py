@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """standstill says of Go programs that hang on purpose who waits for whom, as the programs say themselves; and of healthy ones nothing.
 
-  go_deadlocks.py STANDSTILL [--versions 1.19,1.26]
+  go_deadlocks.py STANDSTILL [--versions 1.19,1.26] [--brief]
 
 fixtures/go/rings, cgo_ring and healthy. A ring is looked at while it lives, in a capture, and the one that goes through C in a core, too.
 """
@@ -82,22 +82,23 @@ def wrong_with(told, lines, certainty):
     return wrong
 
 
-def look_at(standstill, program, mode, certainty, through_core):
+def look_at(standstill, program, mode, certainty, with_capture, with_core):
     with patient(program, mode) as running:
         running.until_asleep()
         account = [words for words in running.lines if words[0] in ("cycle", "behind", "resource")]
         wrong = [f"live: {line}" for line in wrong_with(report(standstill, running.pid), account, certainty)]
-        capture = os.path.join(running.folder, "capture.core")
-        subprocess.run([standstill, "capture", "--quiet", str(running.pid), "-o", capture], check=True, stdout=subprocess.DEVNULL)
-        wrong += [f"capture: {line}" for line in wrong_with(report(standstill, capture), account, certainty)]
-        if through_core:
+        if with_capture:
+            capture = os.path.join(running.folder, "capture.core")
+            subprocess.run([standstill, "capture", "--quiet", str(running.pid), "-o", capture], check=True, stdout=subprocess.DEVNULL)
+            wrong += [f"capture: {line}" for line in wrong_with(report(standstill, capture), account, certainty)]
+        if with_core:
             wrong += [f"core: {line}" for line in wrong_with(report(standstill, running.gcore()), account, certainty)]
         return wrong
 
 
-def look_at_healthy(standstill, program, mode):
+def look_at_healthy(standstill, program, mode, looks):
     with patient(program, mode) as running:
-        for _ in range(LOOKS):
+        for _ in range(looks):
             told = report(standstill, running.pid)
             if deadlocks(told):
                 return ["a healthy program: " + json.dumps(deadlocks(told))]
@@ -108,6 +109,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("standstill")
     parser.add_argument("--versions", default="")
+    parser.add_argument("--brief", action="store_true", help="captures and cores of what goes through C alone, and fewer looks")
     arguments = parser.parse_args()
     compilers = go_programs.toolchains([version for version in arguments.versions.split(",") if version])
     if not compilers:
@@ -126,8 +128,10 @@ def main():
                     continue
                 for mode, certainty in modes.items():
                     try:
-                        wrong = (look_at_healthy(arguments.standstill, program, mode) if package == "healthy" else
-                                 look_at(arguments.standstill, program, mode, certainty, package == "cgo_ring" and mode == "callback"))
+                        with_core = package == "cgo_ring" and mode == "callback"
+                        wrong = (look_at_healthy(arguments.standstill, program, mode, LOOKS // 4 if arguments.brief else LOOKS)
+                                 if package == "healthy" else
+                                 look_at(arguments.standstill, program, mode, certainty, with_core or not arguments.brief, with_core))
                     except Skip as reason:
                         print(f"Go {version} {package} {mode}: skipped: {reason}")
                         continue
