@@ -33,6 +33,8 @@ struct Layout {
 
 Elf64_Ehdr elf_header(const CoreContents& contents, const Layout& layout) {
   Elf64_Ehdr header = make_elf_header(ET_CORE);
+  // lldb takes a core of a program without libraries for one of no system that it knows, unless this says so.
+  header.e_ident[EI_OSABI] = ELFOSABI_LINUX;
   header.e_machine = contents.machine;
   header.e_phoff = sizeof(Elf64_Ehdr);
   header.e_phnum = static_cast<std::uint16_t>(std::min<std::uint64_t>(layout.program_header_count, PN_XNUM));

@@ -125,7 +125,11 @@ class Collector {
     }
     if (g->is_dead()) return NO_GROUP;
     const SystemGoroutine system = find_system(g->start, worker);
-    if (system.is_system && !system.may_run_program) return NO_GROUP;
+    if (system.is_system && !system.may_run_program) {
+      // A capture keeps what was looked at, and debuggers show these, too.
+      if (runtime_.memory().lazy() != nullptr) find_stack(*g, worker, task);
+      return NO_GROUP;
+    }
 
     fill_in(*g, task);
     // Most goroutines stand where others do.

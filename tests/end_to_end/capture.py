@@ -3,6 +3,8 @@
 the same stop. What goes wrong while one is taken ends with one line and leaves nothing behind.
 
   capture.py STANDSTILL PROGRAM [ARGUMENT ...]
+  capture.py STANDSTILL --readers PROGRAM [ARGUMENT ...]     only its report, and what other programs read from it
+  capture.py STANDSTILL --go VERSION                         the same of a Go program, read by delve, too
 """
 import json
 import os
@@ -12,8 +14,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 
-from patient import GDB_QUIETLY, patient
+from go_programs import build, toolchains
+from patient import GDB_QUIETLY, Skip, patient
 
 FAILED = []
 LLDB = next((path for path in map(shutil.which, ("lldb", "lldb-19", "lldb-14")) if path), None)
@@ -22,6 +27,18 @@ LLDB = next((path for path in map(shutil.which, ("lldb", "lldb-19", "lldb-14")) 
 def expect(what, holds, shown=""):
     if not holds:
         FAILED.append(f"{what}\n  {shown}")
+
+
+def until_stopped(pid):
+    def states():
+        for tid in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{tid}/stat") as file:
+                yield file.read().rpartition(")")[2].split()[0]
+    deadline = time.monotonic() + 60
+    while set(states()) != {"T"}:
+        os.sched_yield()
+        if time.monotonic() > deadline:
+            raise AssertionError(f"process {pid} does not stop")
 
 
 def by_gdb(program, core):
@@ -40,18 +57,31 @@ def by_lldb(program, core):
     return re.findall(r"(?:frame #\d+: 0x\w+ (\S+)|thread #\d+)", done.stdout)
 
 
-def same_functions(run, running, program, folder):
+def by_delve(program, core):
+    """The goroutines with their stacks; addresses of arguments would differ in nothing but are of no use here."""
+    with tempfile.NamedTemporaryFile("w", suffix=".dlv") as script:
+        script.write("goroutines -t 20\nexit\n")
+        script.flush()
+        done = subprocess.run(["dlv", "core", program, core, "--check-go-version=false", "--init", script.name, "--allow-non-terminal-interactive=true"],
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return [line.strip() for line in done.stdout.splitlines() if "Goroutine" in line or re.match(r"\s*\d+ +0x", line)]
+
+
+def same_functions(run, running, program, folder, kinds=("analysis", "stacks", "full"), is_go=False):
     """The process is stopped, so that gdb and we see the same moment."""
     os.kill(running.pid, signal.SIGSTOP)
+    until_stopped(running.pid)
     full = running.gcore()
     readers = {"gdb": by_gdb}
     if shutil.which("eu-stack"):
         readers["eu-stack"] = by_eu_stack
     if LLDB:
         readers["lldb"] = by_lldb
+    if is_go and shutil.which("dlv"):
+        readers["delve"] = by_delve
     print("readers:", ", ".join(readers))
     expected = {name: read(program, full) for name, read in readers.items()}
-    for memory in ("analysis", "stacks", "full"):
+    for memory in kinds:
         path = os.path.join(folder, "capture." + memory)
         done = run("capture", str(running.pid), "-o", path, "--memory", memory)
         expect(f"a capture of {memory} is taken", done.returncode == 0 and os.path.exists(path), done.stderr)
@@ -68,6 +98,18 @@ def same_functions(run, running, program, folder):
     for name in os.listdir(folder):
         if name.startswith("capture."):
             os.unlink(os.path.join(folder, name))
+
+
+def same_report(run, running, folder, source=r"^(?:live|capture) .*(?:\n {10}\S.*)*$"):
+    """The text that is made while the capture is taken, and the one that is made of it: but for the line that says where it comes from."""
+    path = os.path.join(folder, "capture.report")
+    live = run("capture", str(running.pid), "-o", path, "--report", "text", "--quiet")
+    later = run("report", "--quiet", path)
+    expect("a report is made of both", live.returncode == 0 and later.returncode == 0, live.stderr + later.stderr)
+    expect("a report says where it comes from, once", len(re.findall(source, live.stdout, re.M)) == 1, live.stdout)
+    expect("the report of a capture is the report of the process, word by word",
+           re.sub(source, "", live.stdout, flags=re.M) == re.sub(source, "", later.stdout, flags=re.M), f"{live.stdout}\n----\n{later.stdout}")
+    os.unlink(path)
 
 
 def every_way_to_write(run, running, folder):
@@ -122,8 +164,39 @@ def trouble(run, running, folder):
     os.unlink(path)
 
 
+def go_program(version, folder):
+    found = toolchains([version])
+    if not found:
+        raise Skip(f"Go {version} is not here")
+    program = os.path.join(folder, "hung_shop")
+    build(found[0][1], "static", "hung_shop", program)
+    return program
+
+
+def only_readers(standstill, is_go, program, *arguments):
+    with tempfile.TemporaryDirectory(prefix="standstill-") as built:
+        program = go_program(program, built) if is_go else os.path.abspath(program)
+        if not os.path.exists(program):
+            raise Skip(f"{program} is not built")
+        with patient(program, *arguments) as running:
+            folder = os.path.join(running.folder, "captures")
+            os.mkdir(folder)
+
+            def run(*words):
+                environment = {**os.environ, "XDG_CACHE_HOME": running.folder, "DEBUGINFOD_URLS": ""}
+                return subprocess.run([standstill, *words], capture_output=True, text=True, env=environment)
+
+            same_report(run, running, folder)
+            same_functions(run, running, program, folder, ("analysis",), is_go)
+
+
 def main():
     standstill, program, *arguments = sys.argv[1:]
+    if program in ("--readers", "--go"):
+        only_readers(standstill, program == "--go", *arguments)
+        for text in FAILED:
+            print("FAILED:", text)
+        return 1 if FAILED else 0
     program = os.path.abspath(program)
     with patient(program, *arguments) as running:
         def run(*words, **more):
@@ -133,6 +206,7 @@ def main():
         folder = os.path.join(running.folder, "captures")
         os.mkdir(folder)
         running.until_asleep()
+        same_report(run, running, folder)
         same_functions(run, running, program, folder)
         every_way_to_write(run, running, folder)
         trouble(run, running, folder)
@@ -142,4 +216,8 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Skip as reason:
+        print(f"skipped: {reason}")
+        sys.exit(77)

@@ -203,6 +203,29 @@ def no_such(tool):
         child.wait()
 
 
+def narrow(tool, folder):
+    """A program of the 32-bit i386, as small as one can be: pause() in a loop."""
+    source, program = os.path.join(folder, "narrow.s"), os.path.join(folder, "narrow")
+    with open(source, "w") as file:
+        file.write(".globl _start\n_start: mov $29, %eax\n int $0x80\n jmp _start\n")
+    try:
+        subprocess.run(["as", "--32", "-o", program + ".o", source], check=True, capture_output=True)
+        subprocess.run(["ld", "-m", "elf_i386", "-o", program, program + ".o"], check=True, capture_output=True)
+        running = subprocess.Popen([program])
+    except (OSError, subprocess.CalledProcessError) as reason:
+        SKIPPED.append(f"no 32-bit program can be made or run here: {reason}")
+        return
+    try:
+        for how in ([], ["--no-stop"]):
+            tool.refused(*how, running.pid, words=("32-bit", str(running.pid)))
+        done = tool.run("capture", running.pid, "-o", program + ".capture")
+        expect("nor is there a capture of it", done.returncode == 1 and "32-bit" in done.stderr and not os.path.exists(program + ".capture"), done)
+        expect("a 32-bit process goes on", running.poll() is None and "t" not in states(running.pid).values())
+    finally:
+        running.kill()
+        running.wait()
+
+
 def other_namespace(tool, fixtures):
     """Owners in lock words are numbers of the target's own PID namespace."""
     program = os.path.join(fixtures, "deadlocks", "mutex_ring")
@@ -260,6 +283,7 @@ def main(standstill, fixtures):
                 no_such(tool)
                 main_thread_gone(tool, fixtures)
                 uninterruptible(tool, fixtures)
+                narrow(tool, running.folder)
                 other_namespace(tool, fixtures)
                 other_root(tool, fixtures, running.folder)
     print("\n".join(FAILED) or "all as expected")

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Two processes that wait for each other are told so, and two that work together are not (fixtures/two_processes.c says which is which).
+"""Two processes that wait for each other are told so, and two that work together are not (fixtures/two_processes.c says which is which);
+and so are their captures.
 
   several_processes.py STANDSTILL FIXTURE_DIR [--only MODE]
 """
@@ -53,6 +54,14 @@ def complaints(report, pids, expected, kinds, has_pool):
     return found
 
 
+def captures_of(standstill, pids, folder):
+    """One of each, taken one after the other; as if they came from elsewhere."""
+    files = [os.path.join(folder, f"{pid}.capture") for pid in pids]
+    for pid, file in zip(pids, files):
+        subprocess.run([standstill, "capture", "--quiet", pid, "-o", file], check=True)
+    return files
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("standstill")
@@ -75,6 +84,8 @@ def main():
                     order = pids if number % 2 == 0 else pids[::-1]
                     found += complaints(look(asked.standstill, order, *(["--no-stop"] if number >= 2 else [])), pids, expected,
                                         STUCK.get(mode), bool(pool))
+                found += complaints(look(asked.standstill, captures_of(asked.standstill, pids, running.folder)), pids, expected, STUCK.get(mode),
+                                    bool(pool))
             print(f"{'WRONG' if found else 'ok':5} {mode} {' '.join(pool)}")
             for text in found:
                 print("      " + text)
