@@ -70,11 +70,12 @@ std::optional<AddressRange> dumped_part(const Mapping& mapping, std::uint32_t fi
 
 std::vector<AddressRange> parse_dumped_ranges(std::string_view smaps, std::uint32_t filter) {
   std::vector<AddressRange> ranges;
-  std::optional<Mapping> mapping;
+  Mapping mapping;
+  bool has_mapping = false;
   const auto finish = [&] {
-    if (!mapping) return;
-    if (const auto part = dumped_part(*mapping, filter)) ranges.push_back(*part);
-    mapping.reset();
+    if (!has_mapping) return;
+    if (const auto part = dumped_part(mapping, filter)) ranges.push_back(*part);
+    has_mapping = false;
   };
   while (!smaps.empty()) {
     const std::string_view line = smaps.substr(0, smaps.find('\n'));
@@ -83,14 +84,17 @@ std::vector<AddressRange> parse_dumped_ranges(std::string_view smaps, std::uint3
     if (line.empty() || line.front() < 'A' || line.front() > 'Z') {
       finish();
       auto lines = parse_maps(line);
-      if (!lines.empty()) mapping.emplace().line = std::move(lines.front());
-    } else if (mapping && line.starts_with("Anonymous:")) {
+      if (lines.empty()) continue;
+      mapping = {};
+      mapping.line = std::move(lines.front());
+      has_mapping = true;
+    } else if (has_mapping && line.starts_with("Anonymous:")) {
       const std::size_t digit = line.find_first_of("123456789");
-      mapping->has_anonymous_pages = digit != std::string_view::npos;
-    } else if (mapping && line.starts_with("VmFlags: ")) {
+      mapping.has_anonymous_pages = digit != std::string_view::npos;
+    } else if (has_mapping && line.starts_with("VmFlags: ")) {
       const std::string_view flags = line.substr(9);
-      mapping->is_left_out = has_flag(flags, "dd") || has_flag(flags, "io");
-      mapping->is_huge = has_flag(flags, "ht");
+      mapping.is_left_out = has_flag(flags, "dd") || has_flag(flags, "io");
+      mapping.is_huge = has_flag(flags, "ht");
     }
   }
   finish();

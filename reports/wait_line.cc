@@ -30,9 +30,12 @@ std::string WaitSummary::line(const Findings& findings) const {
   if (waiting_ == 0) return {};
   const GoRecord::State& state = findings.go.states[state_];
   if (state.kind.empty() || state.kind == "RUNNING") return {};
-  std::string text = "# wait: " + (state.kind == "GO_OTHER" ? state.text : words_of_kind(state.kind));
-  if (same_resource_ && resource_ < findings.resources.size())
-    text += " " + short_resource_name(findings.resources[resource_]);
+  std::string text = "# wait: ";
+  text += state.kind == "GO_OTHER" ? state.text : words_of_kind(state.kind);
+  if (same_resource_ && resource_ < findings.resources.size()) {
+    text += ' ';
+    text += short_resource_name(findings.resources[resource_]);
+  }
   text += fmt::format(", {} waiting", waiting_);
   if (least_ >= 0)
     text += fmt::format(", min {}, max {}", go_duration(static_cast<double>(least_) / 1e9),

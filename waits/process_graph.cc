@@ -92,7 +92,10 @@ class Builder {
     WaitGraph::Resource node;
     about = closed("owner field");
     about.what = known.what;
-    if (known.address) about.what += " " + to_string(known.address);
+    if (known.address) {
+      about.what += ' ';
+      about.what += to_string(known.address);
+    }
     node.all_must_release = known.all_must_release;
     for (const Holder& holder : known.holders) {
       if (holder.certainty == Certainty::POSSIBLE) node.may_come_from_elsewhere = true;
