@@ -89,7 +89,11 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
 
   // Stacks by raw addresses, equal ones counted once.
   Symbolizer symbolizer(snapshot, symbolizer_options(snapshot, options, progress, go));
-  UnwoundThreads threads = unwind_threads(snapshot, symbolizer, {.max_frames = options.max_frames});
+  const auto expect_names = [&](std::span<const Stack> first) {
+    symbolizer.expect(distinct_lookup_addresses(group_stacks(first)));
+  };
+  UnwoundThreads threads = unwind_threads(
+      snapshot, symbolizer, {.max_frames = options.max_frames, .on_first_stacks = expect_names});
   const std::vector<StackGroup> groups = group_stacks(threads.stacks);
   std::optional<GoroutineStacks> goroutines;
   if (options.tasks != "threads" && go.scheduler)

@@ -194,8 +194,16 @@ DwarfLocations locate_with_dwarf(const DwarfSource& source, std::span<const std:
   const DwarfFile* const second = alternate ? &*alternate : nullptr;
   const auto needed = [&](Bytes aranges) { return info_needed(aranges, addresses); };
   std::vector<Note> problems;
-  auto found =
-      locate_in_sections(source, open_debug_sections(source.image, problems, needed), second, addresses);
+  std::optional<DwarfLocations> found;
+  if (source.early != nullptr) {
+    problems = source.early->notes;
+    found = locate_in_sections(source, source.early->sections, second, addresses);
+  }
+  if (!found) {
+    problems.clear();
+    found =
+        locate_in_sections(source, open_debug_sections(source.image, problems, needed), second, addresses);
+  }
   if (!found) {
     problems.clear();
     found = locate_in_sections(source, open_debug_sections(source.image, problems), second, addresses);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "coredump/elf_image.h"
 #include "symbolize/code_location.h"
+#include "symbolize/early_sections.h"
 
 #include <cstdint>
 #include <memory>
@@ -18,6 +19,8 @@ struct DwarfSource {
   std::shared_ptr<const ElfImage> image;      // the one with .debug_info
   std::shared_ptr<const ElfImage> alternate;  // what dwz moved away; may be null
   std::string package;                        // a .dwp file; "" where there is none
+  // The sections of `image` as far as somebody has unpacked them already; may be null. They need not suffice.
+  const EarlySections* early = nullptr;
 };
 
 struct DwarfLocations {

@@ -92,12 +92,13 @@ void name_plt_stubs(const ElfImage& image, std::span<const std::uint64_t> addres
 }  // namespace
 
 ModuleLocations locate_in_module(const Module& module, const DebugFiles& files, bool names_only,
-                                 std::span<const std::uint64_t> addresses, std::vector<Note>& notes) {
+                                 std::span<const std::uint64_t> addresses, std::vector<Note>& notes,
+                                 const EarlySections* early) {
   ModuleLocations result;
   result.locations.resize(addresses.size());
   if (const auto image = files.with_debug_info(); image && !names_only) {
     DwarfLocations found =
-        locate_with_dwarf({image, files.alternate, find_package(module, *image)}, addresses, notes);
+        locate_with_dwarf({image, files.alternate, find_package(module, *image), early}, addresses, notes);
     result.locations = std::move(found.locations);
     result.used_other_files = found.used_llvm;
   }

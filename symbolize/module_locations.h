@@ -5,6 +5,7 @@
 #include "coredump/module.h"
 #include "symbolize/code_location.h"
 #include "symbolize/debug_files.h"
+#include "symbolize/early_sections.h"
 
 #include <cstdint>
 #include <span>
@@ -19,7 +20,9 @@ struct ModuleLocations {
 
 // One location for each of the sorted virtual addresses; `module` is not set, and function_start is a virtual
 // address too. `names_only`: no DWARF is read.
+// `early` may be null: what has been unpacked of files.with_debug_info().
 ModuleLocations locate_in_module(const Module& module, const DebugFiles& files, bool names_only,
-                                 std::span<const std::uint64_t> addresses, std::vector<Note>& notes);
+                                 std::span<const std::uint64_t> addresses, std::vector<Note>& notes,
+                                 const EarlySections* early = nullptr);
 
 }  // namespace standstill

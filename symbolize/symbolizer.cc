@@ -5,13 +5,16 @@
 #include "symbolize/cache_folder.h"
 #include "symbolize/debug_files.h"
 #include "symbolize/demangle.h"
+#include "symbolize/early_sections.h"
 #include "symbolize/go_locations.h"
 #include "symbolize/memory_symbols.h"
 #include "symbolize/module_locations.h"
 #include "symbolize/symbol_table.h"
 
 #include <algorithm>
+#include <future>
 #include <mutex>
+#include <system_error>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -75,15 +78,43 @@ struct Symbolizer::State {
     }
   }
 
+  std::string cache_name_of(const Module& module, const DebugFiles& files, const std::string& folder) const {
+    return folder.empty() || files.memory ? std::string{}
+                                          : cache_file_name(module, files, options.names_only);
+  }
+
+  // In the background: the files of a module, unpacked for these addresses, unless the cache knows them all.
+  std::optional<EarlySections> prepare(ModuleIndex index, const std::vector<std::uint64_t>& vaddrs) {
+    const Module& module = snapshot.modules[index];
+    const DebugFiles& files = files_of(index);
+    const std::string folder = options.use_cache ? user_cache_folder() : std::string{};
+    if (const std::string name = cache_name_of(module, files, folder); !name.empty()) {
+      const std::vector<std::uint8_t> bytes = CacheFolder(folder).load(name);
+      const auto known = CachedLocations::parse(bytes);
+      const auto is_known = [&](std::uint64_t vaddr) { return known->find(vaddr).has_value(); };
+      if (known && std::ranges::all_of(vaddrs, is_known)) return std::nullopt;
+    }
+    return unpack_early(files.with_debug_info(), vaddrs);
+  }
+
+  // What was prepared, once it is ready; asked by the one who locates in that module.
+  std::optional<EarlySections> take_early(ModuleIndex index) {
+    const auto found = early.find(index);
+    if (found == early.end() || !found->second.valid()) return std::nullopt;
+    return found->second.get();
+  }
+
   void locate(ModuleWork& work) {
     const Module& module = snapshot.modules[work.module];
     const DebugFiles& files = files_of(work.module);
     const std::string folder = options.use_cache ? user_cache_folder() : std::string{};
-    const std::string cache_name =
-        folder.empty() || files.memory ? std::string{} : cache_file_name(module, files, options.names_only);
+    const std::string cache_name = cache_name_of(module, files, folder);
     if (cache_name.empty()) {
+      const auto prepared = take_early(work.module);
       std::vector<Note> new_notes;
-      work.locations = locate_in_module(module, files, options.names_only, work.vaddrs, new_notes).locations;
+      work.locations = locate_in_module(module, files, options.names_only, work.vaddrs, new_notes,
+                                        prepared ? &*prepared : nullptr)
+                           .locations;
       add_notes(new_notes);
     } else {
       locate_with_cache(work, module, files, CacheFolder(folder), cache_name);
@@ -114,7 +145,9 @@ struct Symbolizer::State {
     std::vector<std::uint64_t> vaddrs;
     for (const std::size_t i : unknown) vaddrs.push_back(work.vaddrs[i]);
     std::vector<Note> new_notes;
-    ModuleLocations found = locate_in_module(module, files, options.names_only, vaddrs, new_notes);
+    const auto prepared = take_early(work.module);
+    ModuleLocations found = locate_in_module(module, files, options.names_only, vaddrs, new_notes,
+                                             prepared ? &*prepared : nullptr);
     AddressLocations to_keep;
     for (std::size_t i = 0; i < unknown.size(); ++i) {
       to_keep.emplace_back(vaddrs[i], found.locations[i]);
@@ -130,12 +163,38 @@ struct Symbolizer::State {
   std::vector<ModuleFiles> modules;
   std::mutex mutex;  // of notes and of options.progress
   std::vector<Note> notes;
+  // By module. Each is waited for when it goes, which must be before all that it works with.
+  std::unordered_map<ModuleIndex, std::future<std::optional<EarlySections>>> early;
 };
 
 Symbolizer::Symbolizer(const Snapshot& snapshot, SymbolizerOptions options)
     : state_(std::make_unique<State>(snapshot, std::move(options))) {}
 
 Symbolizer::~Symbolizer() = default;
+
+void Symbolizer::expect(std::span<const Address> addresses) {
+  const Snapshot& snapshot = state_->snapshot;
+  if (state_->options.names_only) return;
+  std::unordered_map<ModuleIndex, std::vector<std::uint64_t>> wanted;
+  for (const Address address : addresses) {
+    const auto module = snapshot.find_module(address);
+    if (!module) continue;
+    const auto& image = snapshot.modules[*module].image;
+    if (image != nullptr && is_at_hand(*image)) continue;
+    wanted[*module].push_back(snapshot.modules[*module].to_vaddr(address));
+  }
+  for (auto& [module, vaddrs] : wanted) {
+    std::ranges::sort(vaddrs);
+    const auto prepare = [this, index = module, wanted_there = std::move(vaddrs)] {
+      return state_->prepare(index, wanted_there);
+    };
+    try {
+      state_->early.emplace(module, std::async(std::launch::async, prepare));
+    } catch (const std::system_error&) {
+      return;  // no more threads for us: then it is done when it is needed
+    }
+  }
+}
 
 std::vector<Location> Symbolizer::locate(std::span<const Address> addresses) {
   const Snapshot& snapshot = state_->snapshot;

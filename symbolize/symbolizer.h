@@ -46,6 +46,10 @@ class Symbolizer {
   Symbolizer(const Symbolizer&) = delete;
   Symbolizer& operator=(const Symbolizer&) = delete;
 
+  // Says that these lookup addresses, and most likely others near them, will be asked for: what takes long to
+  // prepare is begun in the background. Once, before locate().
+  void expect(std::span<const Address> addresses);
+
   // One location for each lookup address (Frame::lookup_address), in the same order. Works on all cores.
   std::vector<Location> locate(std::span<const Address> addresses);
 

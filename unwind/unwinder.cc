@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <unordered_set>
 
 #include <tbb/blocked_range.h>
 #include <tbb/enumerable_thread_specific.h>
@@ -25,6 +26,16 @@ constexpr std::size_t SERIAL_THREADS = 32;
 
 std::size_t limit_of(const UnwindOptions& options) {
   return options.max_frames == 0 ? FRAME_LIMIT : std::min(options.max_frames, FRAME_LIMIT);
+}
+
+// Threads that stand at different instructions, the first of each. Their callers may differ all the same.
+std::vector<std::size_t> typical_threads(const std::vector<Thread>& threads) {
+  constexpr std::size_t MOST = 64;
+  std::unordered_set<Address> places;
+  std::vector<std::size_t> typical;
+  for (std::size_t i = 0; i < threads.size() && typical.size() < MOST; ++i)
+    if (places.insert(threads[i].registers.pc()).second) typical.push_back(i);
+  return typical;
 }
 
 }  // namespace
@@ -71,6 +82,12 @@ UnwoundThreads Unwinder::unwind_threads(const UnwindOptions& options) const {
     Stack stack;  // grows to the deepest stack once; each result is an exact copy
   };
   const auto& threads = state_->snapshot.threads;
+  if (options.on_first_stacks) {
+    std::vector<Stack> first;
+    for (const std::size_t thread : typical_threads(threads))
+      first.push_back(unwind(threads[thread].registers, options));
+    options.on_first_stacks(first);
+  }
   UnwoundThreads result;
   result.stacks.resize(threads.size());
   result.call_memory.resize(threads.size());

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ class Symbolizer;
 struct UnwindOptions {
   std::size_t max_frames =
       0;  // per thread; 0: no limit but the stack's own size (and a million, for forged ones)
+  // Of unwind_threads: called once, before most of the work, with a few stacks that are typical of all: one
+  // of each place where a thread stands, at most 64. May be empty.
+  std::function<void(std::span<const Stack>)> on_first_stacks = {};
 };
 
 struct UnwoundThreads {

@@ -70,9 +70,11 @@ std::vector<PlainChain> ask_llvm(const std::string& path, const std::vector<Addr
   return result;
 }
 
-std::vector<PlainChain> ask_us(const std::string& path, const std::vector<Address>& addresses) {
+std::vector<PlainChain> ask_us(const std::string& path, const std::vector<Address>& addresses,
+                               const std::vector<Address>& expected = {}) {
   const Snapshot snapshot = snapshot_of(module_of(path));
   Symbolizer symbolizer(snapshot, plain_options());
+  if (!expected.empty()) symbolizer.expect(expected);
   std::vector<PlainChain> result;
   for (const Location& location : symbolizer.locate(addresses)) {
     PlainChain chain;
@@ -210,6 +212,20 @@ TEST_CASE("each address by itself is found in compressed debug info") {
     for (std::size_t i = 0; i < addresses.size(); ++i)
       CHECK(count_differences({addresses[i]}, ask_us(program, {addresses[i]}), {expected.at(i)}) == 0);
   }
+}
+
+TEST_CASE("what was expected beforehand changes no name, be it too little or beside the point") {
+  const TemporaryFolder folder;
+  const std::string program = folder.file("packed");
+  compile(folder.path(), program, {"g++", "-g", "-O2", "-gz=zlib"});
+  const std::vector<Address> addresses = some_code_addresses(program, 200);
+  const std::vector<PlainChain> expected = ask_llvm(program, addresses);
+  for (const std::vector<Address>& beforehand :
+       {addresses, std::vector{addresses.front()}, std::vector{addresses.back()}, std::vector{Address(1)}})
+    CHECK(count_differences(addresses, ask_us(program, addresses, beforehand), expected) == 0);
+  // Expected, and never asked for.
+  const Snapshot snapshot = snapshot_of(module_of(program));
+  Symbolizer(snapshot, plain_options()).expect(addresses);
 }
 
 TEST_CASE("a package of split debug info beside the program is read") {

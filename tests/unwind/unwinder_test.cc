@@ -332,7 +332,16 @@ TEST_CASE("All threads at once give what each gives alone") {
   }
   const Snapshot snapshot = process.snapshot();
   const Unwinder unwinder(snapshot, Unwinder::FindDebugImage{});
-  const auto all = unwinder.unwind_threads();
+  std::vector<Pcs> first;
+  UnwindOptions options;
+  options.on_first_stacks = [&](std::span<const Stack> stacks) {
+    for (const Stack& stack : stacks) first.push_back(pcs(stack));
+  };
+  const auto all = unwinder.unwind_threads(options);
+  // One for each place where a thread stands, whoever called.
+  CHECK(first == std::vector<Pcs>{{LEAF, MIDDLE + 0x20, OUTERMOST + 1},
+                                  {LEAF + 1, MIDDLE + 0x21, OUTERMOST + 1},
+                                  {LEAF + 2, MIDDLE + 0x22, OUTERMOST + 1}});
   REQUIRE(all.stacks.size() == THREADS);
   CHECK(all.notes.empty());
   for (std::size_t i = 0; i < THREADS; ++i) {
