@@ -5,6 +5,7 @@
 #include "cli/go_records.h"
 #include "cli/heap_records.h"
 #include "cli/investigate_together.h"
+#include "cli/leak_findings.h"
 #include "cli/progress.h"
 #include "cli/records.h"
 #include "cli/runtime_profile_records.h"
@@ -19,6 +20,7 @@
 #include "waits/condition_waits.h"
 #include "waits/enclosing_names.h"
 #include "waits/goroutine_verdict.h"
+#include "waits/leaked_goroutines.h"
 #include "waits/select_waits.h"
 #include "waits/verdict.h"
 
@@ -54,6 +56,14 @@ bool is_answered_by_runtime(const Findings& findings, const Options& options) {
   return options.format == "text" &&
          std::ranges::any_of(findings.runtime_profiles,
                              [](const RuntimeProfileRecord& profile) { return profile.missing.empty(); });
+}
+
+// A live process stands still while its heap is looked at, and what is read of it is kept.
+LeakOptions leak_options(const Snapshot& snapshot, const Options& options) {
+  LeakOptions leaks;
+  if (snapshot.source == SnapshotSource::LIVE) leaks.most_bytes = std::uint64_t{256} << 20;
+  leaks.is_moving = options.no_stop;
+  return leaks;
 }
 
 // Reads the tables of every profile, so that a capture of this process holds their pages.
@@ -111,6 +121,7 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
   if (options.wants_verdict) verdict = judge_waits(snapshot, threads.stacks, groups, symbolizer, waits);
 
   GoroutineWaits goroutine_waits;
+  LeakedGoroutines leaked;
   GoroutineVerdict goroutine_verdict;
   if (goroutines) {
     goroutine_waits =
@@ -119,8 +130,12 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
       add_select_waits(*go.scheduler, *goroutines, goroutine_waits);
       add_condition_waits(*go.scheduler, *goroutines, goroutine_waits);
     }
+    // What a capture takes along does not grow with the heap.
+    if (options.wants_verdict && !options.reads_profiles)
+      leaked = find_leaked_goroutines(*go.scheduler, *goroutines, leak_options(snapshot, options));
     if (options.wants_verdict)
-      goroutine_verdict = judge_goroutines(*go.scheduler, *goroutines, goroutine_waits, waits, nullptr);
+      goroutine_verdict = judge_goroutines(*go.scheduler, *goroutines, goroutine_waits, waits,
+                                           leaked.is_complete ? &leaked.never_runs : nullptr);
   }
 
   // What was found, in plain values.
@@ -142,6 +157,7 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
   if (goroutines) {
     add_goroutine_wait_records(findings, symbolizer, goroutine_waits);
     add_goroutine_findings(findings, goroutine_waits, goroutine_verdict);
+    add_leak_findings(findings, leaked);
   }
   findings.modules = to_module_records(snapshot, symbolizer, names, options.inspect_all_modules);
   add_runtime_profile(findings, go, options.runtime_profile);

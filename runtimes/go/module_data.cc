@@ -157,6 +157,7 @@ void read_versioned_fields(const MemoryView& memory, int minor_version, GoModule
   data.gcbss = read(row->gcbss);
   data.types = read(row->types);
   data.etypes = read(row->etypes);
+  data.rodata = read(row->gofunc - 8);
   data.gofunc = read(row->gofunc);
   data.next = read(row->next);
 }

@@ -34,7 +34,7 @@ struct GoModuleData {
   Address minpc, maxpc, text, etext;
   Address noptrdata, enoptrdata, data, edata, bss, ebss, noptrbss, enoptrbss;
   // What moved between versions: 0 until read_versioned_fields() filled them in.
-  Address types, etypes, gofunc, next, gcdata, gcbss;
+  Address types, etypes, rodata, gofunc, next, gcdata, gcbss;
 
   // Where the module's variables lie: all of the four data areas.
   Address variables_start() const;

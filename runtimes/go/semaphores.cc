@@ -15,7 +15,8 @@ using Waiters = AddressMap<Address>;
 
 // The waiters of the table at `table`; nothing where it holds something else than trees of waiting
 // goroutines. A goroutine waits on one semaphore, so that circles are noticed by the second visit to it.
-std::optional<Waiters> read_table(const GoRuntime& runtime, Address table, std::size_t most) {
+std::optional<Waiters> read_table(const GoRuntime& runtime, Address table, std::size_t most,
+                                  std::vector<Address>* queue) {
   const MemoryView& memory = runtime.memory();
   const SudogLayout& layout = runtime.layout().sudog;
   Waiters waiters;
@@ -42,6 +43,7 @@ std::optional<Waiters> read_table(const GoRuntime& runtime, Address table, std::
       const auto g = memory.read_address(at + SudogLayout::G),
                  next = memory.read_address(at + layout.waitlink);
       if (!g || !next || !add(*g, *semaphore)) return std::nullopt;
+      if (queue != nullptr) queue->push_back(at);
       at = *next;
     }
   }
@@ -50,13 +52,16 @@ std::optional<Waiters> read_table(const GoRuntime& runtime, Address table, std::
 
 }  // namespace
 
-AddressMap<Address> read_semaphore_waiters(const GoScheduler& scheduler) {
+AddressMap<Address> read_semaphore_waiters(const GoScheduler& scheduler, GoSemaphoreTable* table) {
   const GoRuntime& runtime = scheduler.runtime();
   Waiters best;
   for (const Address variable :
        runtime.references({"runtime.semacquire1", "runtime.semrelease1", "runtime.(*semTable).rootFor"})) {
-    auto waiters = read_table(runtime, variable, scheduler.size());
-    if (waiters && waiters->size() > best.size()) best = std::move(*waiters);
+    std::vector<Address> queue;
+    auto waiters = read_table(runtime, variable, scheduler.size(), table != nullptr ? &queue : nullptr);
+    if (!waiters || waiters->size() <= best.size()) continue;
+    best = std::move(*waiters);
+    if (table != nullptr) *table = {variable, std::move(queue)};
   }
   return best;
 }

@@ -9,11 +9,20 @@
 #include "base/address_map.h"
 #include "runtimes/go/goroutines.h"
 
+#include <cstdint>
+#include <vector>
+
 namespace standstill {
+
+struct GoSemaphoreTable {
+  static constexpr std::uint64_t SIZE = std::uint64_t{251} * 64;
+  Address address;             // 0: not found
+  std::vector<Address> queue;  // the sudogs that hang in it
+};
 
 // From a goroutine (the address of its struct g) to the address of the semaphore that it waits on; empty
 // where the table is not found or nobody waits. A table whose entries lead elsewhere than to
-// goroutines, or to one of them twice, is none.
-AddressMap<Address> read_semaphore_waiters(const GoScheduler& scheduler);
+// goroutines, or to one of them twice, is none. `table`, where given, tells of the table itself.
+AddressMap<Address> read_semaphore_waiters(const GoScheduler& scheduler, GoSemaphoreTable* table = nullptr);
 
 }  // namespace standstill

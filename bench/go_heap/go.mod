@@ -1,0 +1,3 @@
+module standstill.example/go_heap
+
+go 1.18

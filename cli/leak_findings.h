@@ -1,0 +1,14 @@
+// Goroutines that can never run again, as plain values of Findings.
+#pragma once
+
+#include "reports/findings.h"
+#include "waits/leaked_goroutines.h"
+
+namespace standstill {
+
+// After add_goroutine_findings: one finding for each stack in which leaked goroutines stand, behind deadlocks
+// and in front of locks that somebody holds; and the headline, where there is nothing graver. Notes are taken
+// over.
+void add_leak_findings(Findings& findings, const LeakedGoroutines& leaked);
+
+}  // namespace standstill

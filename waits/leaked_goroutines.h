@@ -1,0 +1,43 @@
+// Goroutines that can never run again: each waits for a channel or lock that nothing that still runs can
+// reach, so that nobody will ever send, close or unlock. What Go 1.26's goroutineleak profile finds inside a
+// living process (src/runtime/mgc.go, findGoroutineLeaks; there by the collector), from the picture of a
+// process of any version.
+//
+// All that may still run is alive: running and runnable goroutines, those in system calls, asleep, waiting
+// for the poller, and the runtime's own. What these, timers, finalizers and global variables lead to is
+// reached; a goroutine that waits for something reached is alive, too, with all that it leads to; and so on
+// until nothing more is reached. The others are leaked. Reaching too much is possible, so that a leak may be
+// missed; reaching too little is not, unless the picture lacks memory: then nothing is said.
+#pragma once
+
+#include "unwind/goroutine_stacks.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace standstill {
+
+struct LeakedGoroutines {
+  // Indices into GoroutineStacks::tasks, ascending.
+  std::vector<std::uint32_t> tasks;
+  std::vector<bool> never_runs;  // the same by task; a main goroutine in an empty select never runs, too
+  // Whether all were judged; otherwise only those that wait for a nil channel or an empty select, and `notes`
+  // say why.
+  bool is_complete = false;
+  bool is_layout_known = true;  // of this Go version
+  std::uint64_t blocked = 0;    // goroutines that wait for something that others must do
+  std::uint64_t heap_bytes = 0, scanned_bytes = 0, reached_objects = 0;
+  std::vector<Note> notes;
+};
+
+struct LeakOptions {
+  // Of heaps with more bytes of objects that hold pointers, nothing is said. A live process stands still
+  // meanwhile.
+  std::uint64_t most_bytes = std::uint64_t{64} << 30;
+  bool is_moving = false;  // the process ran while it was read: what was reached may have moved meanwhile
+};
+
+LeakedGoroutines find_leaked_goroutines(const GoScheduler& scheduler, const GoroutineStacks& stacks,
+                                        const LeakOptions& options = {});
+
+}  // namespace standstill
