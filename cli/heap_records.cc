@@ -136,22 +136,32 @@ HeapRecord to_heap_record(HeapProfile heap, const Snapshot& snapshot, Symbolizer
   return record;
 }
 
+HeapReading read_heaps(const Snapshot& snapshot, const Symbolizer* symbolizer, const GoRuntime* go,
+                       HeapDetail detail) {
+  if (detail == HeapDetail::NONE) return {};
+  HeapReading reading;
+  reading.reads_samples = detail != HeapDetail::SUMMARY;
+  const bool wants_blocks = detail == HeapDetail::FULL;
+  reading.reads_blocks = wants_blocks && !snapshot.completeness.is_selection;
+  reading.heaps = read_heaps({.snapshot = snapshot,
+                              .symbolizer = symbolizer,
+                              .samples = reading.reads_samples,
+                              .blocks = reading.reads_blocks,
+                              .go = go});
+  if (wants_blocks && !reading.reads_blocks)
+    for (HeapProfile& heap : reading.heaps)
+      if (heap.tables.empty())
+        heap.notes.push_back({Severity::WARNING,
+                              "the capture does not hold the blocks of this heap; for them take one with: "
+                              "standstill capture --memory full",
+                              heap.module});
+  return reading;
+}
+
 void add_heap_records(Findings& findings, const Snapshot& snapshot, Symbolizer& symbolizer,
-                      const GoRuntime* go, HeapDetail detail) {
-  if (detail == HeapDetail::NONE) return;
-  const bool is_full = detail == HeapDetail::FULL;
-  const bool has_blocks = !snapshot.completeness.is_selection;
-  for (HeapProfile& heap : read_heaps({.snapshot = snapshot,
-                                       .symbolizer = &symbolizer,
-                                       .samples = is_full,
-                                       .blocks = is_full && has_blocks,
-                                       .go = go})) {
-    if (is_full && !has_blocks && heap.tables.empty())
-      heap.notes.push_back({Severity::WARNING,
-                            "the capture does not hold the blocks of this heap; for them take one with: "
-                            "standstill capture --memory full",
-                            heap.module});
-    const bool is_walked = is_full && (has_blocks || !heap.tables.empty());
+                      HeapReading reading) {
+  for (HeapProfile& heap : reading.heaps) {
+    const bool is_walked = reading.reads_blocks || (reading.reads_samples && !heap.tables.empty());
     HeapRecord record = to_heap_record(std::move(heap), snapshot, symbolizer, is_walked);
     findings.target.allocators.push_back(record.allocator);
     findings.heaps.push_back(std::move(record));

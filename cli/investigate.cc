@@ -25,6 +25,7 @@
 #include "waits/verdict.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -77,19 +78,35 @@ void read_profiles(const Snapshot& snapshot, const GoProcess& go) {
               .go = go.runtime.get()});
 }
 
+// Nothing where a language runtime's own profile will most likely be the answer.
+std::optional<HeapReading> read_stopped_heaps(const Snapshot& snapshot, const Options& options,
+                                              Progress& progress) {
+  std::vector<Note> unused;
+  const GoProcess go = find_go_process(snapshot, unused);
+  if (go && options.format == "text" && is_runtime_profile(options.runtime_profile)) return std::nullopt;
+  progress.report("reading the heap; the process stands still", -1);
+  const Symbolizer symbolizer(snapshot, symbolizer_options(snapshot, options, progress, go));
+  return read_heaps(snapshot, &symbolizer, go.runtime.get(), options.heap_detail);
+}
+
 }  // namespace
 
 Result<Findings> investigate(const Options& options) {
   if (!options.from.empty()) return findings_of_dump(options);
   if (!options.more_targets.empty()) return investigate_together(options);
   Progress progress(options.quiet);
-  const Result<Snapshot> snapshot = take_picture(options, progress);
+  // Blocks of a heap are looked at while a living process stands still, everything else when it runs again.
+  std::optional<HeapReading> heaps;
+  std::function<void(const Snapshot&)> while_stopped;
+  if (options.heap_detail == HeapDetail::FULL)
+    while_stopped = [&](const Snapshot& stopped) { heaps = read_stopped_heaps(stopped, options, progress); };
+  const Result<Snapshot> snapshot = take_picture(options, progress, std::move(while_stopped));
   if (!snapshot) return std::unexpected(snapshot.error());
-  return examine(*snapshot, options, progress);
+  return examine(*snapshot, options, progress, nullptr, std::move(heaps));
 }
 
 Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progress& progress,
-                         WaitTable* waits_for_caller) {
+                         WaitTable* waits_for_caller, std::optional<HeapReading> heaps) {
   // What a language runtime in the process knows of its own tasks and code.
   std::vector<Note> go_notes;
   const GoProcess go = find_go_process(snapshot, go_notes);
@@ -162,7 +179,9 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
   findings.modules = to_module_records(snapshot, symbolizer, names, options.inspect_all_modules);
   add_runtime_profile(findings, go, options.runtime_profile);
   if (!is_answered_by_runtime(findings, options))
-    add_heap_records(findings, snapshot, symbolizer, go.runtime.get(), options.heap_detail);
+    add_heap_records(
+        findings, snapshot, symbolizer,
+        heaps ? std::move(*heaps) : read_heaps(snapshot, &symbolizer, go.runtime.get(), options.heap_detail));
   if (options.reads_profiles) read_profiles(snapshot, go);
   append(findings.notes, snapshot.notes);
   append(findings.notes, std::move(go_notes));

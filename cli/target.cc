@@ -36,9 +36,10 @@ OpenOptions open_options(const Options& options, Progress& progress) {
 
 }  // namespace
 
-Result<Snapshot> take_picture(const Options& options, Progress& progress) {
+Result<Snapshot> take_picture(const Options& options, Progress& progress,
+                              std::function<void(const Snapshot&)> while_stopped) {
   if (is_number(options.target) && !exists(options.target))
-    return take_picture_of_process(options, progress, {});
+    return take_picture_of_process(options, progress, std::move(while_stopped));
   return open_core(options.target, open_options(options, progress));
 }
 

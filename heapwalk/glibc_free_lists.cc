@@ -228,7 +228,7 @@ class Reader {
                    arena.address + arenas_.layout->fast_bins + 8 * bin,
                    Address(arena.fast_bins[bin])};
     }
-    MemoryCursor cursor(memory_);
+    MemoryCursor cursor(memory_, MemoryCursor::Lazily::COPY);
     for (bool any = true; any;) {
       any = false;
       for (FastBin& bin : bins) {
@@ -290,7 +290,7 @@ class Reader {
                       : fmt::format("bin {} of arena {}", bin + 1, to_string(arena.address));
     };
     const std::uint64_t most = arena.system_mem / SMALLEST_CHUNK + 1;
-    MemoryCursor cursor(memory_);
+    MemoryCursor cursor(memory_, MemoryCursor::Lazily::COPY);
     Address before = head;
     Address chunk = memory_.read_address(head + 16).value_or(head);
     while (chunk != head) {
@@ -319,7 +319,7 @@ class Reader {
         warn(chunk, fmt::format("{}: it has no end", name()));
         return;
       }
-      if (bin > 62) check_size_links(chunk, name());
+      if (bin > 62) check_size_links(chunk, cursor, name);
       ++list.blocks;
       list.bytes += size;
       list.from = std::min(list.from, size);
@@ -334,13 +334,13 @@ class Reader {
   }
 
   // In a large bin the first chunk of each size is in a second list.
-  void check_size_links(Address chunk, const std::string& name) {
-    const auto forward = memory_.read_address(chunk + 32);
-    if (!forward || !*forward) return;  // not the first of its size
-    if (forward->value() % 16 == 0 && memory_.read_address(*forward + 40) == chunk) return;
+  void check_size_links(Address chunk, MemoryCursor& cursor, auto name) {
+    const auto forward = cursor.word(chunk + 32);
+    if (!forward || *forward == 0) return;  // not the first of its size
+    if (*forward % 16 == 0 && cursor.word(Address(*forward) + 40) == chunk.value()) return;
     warn(chunk + 32,
-         fmt::format("{}: the chunk at {} names {} as the next smaller, which does not point back", name,
-                     to_string(chunk), to_string(*forward)));
+         fmt::format("{}: the chunk at {} names {} as the next smaller, which does not point back", name(),
+                     to_string(chunk), to_string(Address(*forward))));
   }
 
   const Snapshot& snapshot_;

@@ -39,7 +39,7 @@ class RegionWalk {
   RegionWalk(const Snapshot& snapshot, const Arena& arena, const ChunkRegion& region, const FreeLists& lists,
              const Visitor& visitor)
       : snapshot_(snapshot),
-        cursor_(snapshot.memory),
+        cursor_(snapshot.memory, MemoryCursor::Lazily::COPY),
         arena_(arena),
         region_(region),
         lists_(lists),
@@ -247,7 +247,7 @@ class LostRegions {
  private:
   // One past the last byte of the row of chunks that begins at `at`; `at` where there is no such row.
   Address end_of_row(Address at, Address limit, const Arena& main) const {
-    MemoryCursor cursor(snapshot_.memory);
+    MemoryCursor cursor(snapshot_.memory, MemoryCursor::Lazily::COPY);
     bool is_first = true;
     for (Address chunk = at; chunk < limit;) {
       if (chunk == main.top) return main.top + main.top_size;
@@ -277,7 +277,11 @@ class LostRegions {
 class MappedChunks {
  public:
   MappedChunks(const Snapshot& snapshot, const Arenas& arenas, Walk& walk, const Visitor& visitor)
-      : arenas_(arenas), walk_(walk), cursor_(snapshot.memory), filter_(snapshot), visitor_(visitor) {}
+      : arenas_(arenas),
+        walk_(walk),
+        cursor_(snapshot.memory, MemoryCursor::Lazily::COPY),
+        filter_(snapshot),
+        visitor_(visitor) {}
 
   void find(const Ranges& memory) {
     const std::uint64_t wanted = arenas_.parameters ? arenas_.parameters->mapped_count : UINT64_MAX;

@@ -1,19 +1,31 @@
 // Reads target memory that is walked from low to high addresses: keeps the run of bytes it stands in, so that
 // a step of a walk costs a comparison and not a search.
+//
+// Of a living process a walk over all blocks must not have each page kept that it reads (LazyMemory): it
+// copies into a window of its own, which the next one takes the place of, so that heaps of many gigabytes are
+// walked in a megabyte. The window is a page where a walk jumps about, and larger the longer it goes straight
+// on.
 #pragma once
 
 #include "coredump/memory_view.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <vector>
 
 namespace standstill {
 
 class MemoryCursor {
  public:
-  explicit MemoryCursor(const MemoryView& memory) : memory_(memory) {}
+  // Whether what is read of a living process is kept: tables are, so that a capture holds them; blocks are
+  // not.
+  enum class Lazily : std::uint8_t { KEEP, COPY };
+
+  explicit MemoryCursor(const MemoryView& memory, Lazily lazily = Lazily::KEEP)
+      : memory_(memory), copies_(lazily == Lazily::COPY && memory.lazy() != nullptr) {}
 
   // `size` bytes (at most 64) at `address`, valid until the next call; null where any of them is missing.
   const std::uint8_t* at(Address address, std::size_t size) {
@@ -33,7 +45,11 @@ class MemoryCursor {
   std::optional<std::uint64_t> word(Address address) { return read<std::uint64_t>(address); }
 
  private:
+  static constexpr std::uint64_t PAGE = 4096;
+  static constexpr std::uint64_t LARGEST_WINDOW = 1 << 20;
+
   const std::uint8_t* refill(Address address, std::size_t size) {
+    if (copies_ && memory_.pieces().find(address) == nullptr) return refill_window(address, size);
     const MemoryRun run = memory_.run_at(address);
     const std::uint64_t offset = address - run.start;
     if (offset >= run.bytes.size()) return nullptr;
@@ -46,11 +62,31 @@ class MemoryCursor {
     return crossing_.data();
   }
 
+  const std::uint8_t* refill_window(Address address, std::size_t size) {
+    const Address window_end = start_ + size_;
+    const bool goes_on = data_ == window_.data() && size_ != 0 && address >= start_ &&
+                         address < window_end + LARGEST_WINDOW / 4;
+    length_ = goes_on ? std::min(2 * length_, LARGEST_WINDOW) : PAGE;
+    // What lies across the end of the page needs the one behind it, too.
+    const std::uint64_t in_page = address.value() % PAGE;
+    const std::uint64_t wanted = std::max(length_, (in_page + size + PAGE - 1) / PAGE * PAGE);
+    if (window_.size() < wanted) window_.resize(wanted);
+    start_ = address - in_page;
+    data_ = window_.data();
+    size_ = memory_.lazy()->copy_uncached(start_, std::span(window_).first(wanted));
+    if (in_page < size_ && size <= size_ - in_page) return data_ + in_page;
+    if (in_page >= size_) size_ = 0;
+    return nullptr;
+  }
+
   const MemoryView& memory_;
+  bool copies_;
   Address start_;
   const std::uint8_t* data_ = nullptr;
   std::uint64_t size_ = 0;
   std::array<std::uint8_t, 64> crossing_{};
+  std::vector<std::uint8_t> window_;
+  std::uint64_t length_ = PAGE;
 };
 
 }  // namespace standstill

@@ -36,7 +36,8 @@ class Reader {
   Reader(const Snapshot& snapshot, bool walk, const std::function<void(Address, std::uint64_t)>& visit)
       : snapshot_(snapshot),
         memory_(snapshot.memory),
-        cursor_(memory_),
+        cursor_(memory_, MemoryCursor::Lazily::COPY),
+        links_(memory_, MemoryCursor::Lazily::COPY),
         filter_(snapshot),
         walk_(walk),
         visit_(visit) {
@@ -175,19 +176,20 @@ class Reader {
       }
       is_free_[offset / size] = true;
       ++count;
-      const auto next = memory_.read_address(block);
+      const auto next = links_.word(block);
       if (!next) {
         warn(owner, block, fmt::format("the free block at {} is not in the dump", to_string(block)));
         break;
       }
-      block = *next;
+      block = Address(*next);
     }
     return count;
   }
 
   const Snapshot& snapshot_;
   const MemoryView& memory_;
-  MemoryCursor cursor_;
+  MemoryCursor cursor_;  // of blocks, one after another
+  MemoryCursor links_;   // of free ones, as their lists lead
   DataPointerFilter filter_;
   bool walk_;
   const std::function<void(Address, std::uint64_t)>& visit_;
