@@ -1,6 +1,8 @@
 #include "reports/diff_findings.h"
 
+#include "reports/diff_heaps.h"
 #include "reports/phrases.h"
+#include "reports/stack_key.h"
 #include "reports/standpoint.h"
 
 #include <algorithm>
@@ -24,24 +26,6 @@ constexpr double BUSY_SHARE = 0.5;
 // (another). Measured: 7 to 70 µs on a processor.
 constexpr double RUN_SECONDS_OF_A_STOP = 0.001;
 constexpr std::uint64_t SWITCHES_OF_A_STOP = 2;
-
-const ModuleRecord* main_program(const Findings& findings) {
-  const auto found = std::ranges::find_if(findings.modules, &ModuleRecord::is_main_program);
-  return found == findings.modules.end() ? nullptr : &*found;
-}
-
-bool is_same_build(const Findings& a, const Findings& b) {
-  const ModuleRecord* first = main_program(a);
-  const ModuleRecord* second = main_program(b);
-  return first != nullptr && second != nullptr && first->path == second->path &&
-         first->build_id == second->build_id;
-}
-
-// A pid is given again one day; the place where the program was loaded is random for each start.
-bool is_same_process(const Findings& a, const Findings& b) {
-  return a.target.pid == b.target.pid && is_same_build(a, b) &&
-         main_program(a)->start == main_program(b)->start;
-}
 
 // CLOCK_MONOTONIC is never set. It begins anew with the machine, so it is believed only where it agrees with
 // the time of day as well as that may have been corrected meanwhile.
@@ -217,27 +201,13 @@ std::vector<TaskChange> diff_tasks(std::span<const Findings> pictures, std::opti
   return changes;
 }
 
-// What makes two stacks the same in pictures of different runs: their functions, and the lines where both
-// were built from the same source.
-std::string key_of(const GroupRecord& group, bool with_lines) {
-  std::string key;
-  for (const FrameRecord& frame : group.frames) {
-    key += basename(frame.module);
-    key += frame.function.empty() ? fmt::format("+{:x}", frame.module_offset) : "\x01" + frame.function;
-    if (with_lines)
-      key += frame.line != 0 ? fmt::format(":{}", frame.line) : fmt::format("+{:x}", frame.offset);
-    key += '\n';
-  }
-  return key;
-}
-
 std::vector<GroupChange> diff_groups(const Findings& first, const Findings& last,
                                      const std::vector<TaskChange>& tasks) {
   const bool with_lines = is_same_build(first, last);
   std::vector<GroupChange> changes;
   std::unordered_map<std::string, std::size_t> by_key;
   const auto change_of = [&](const GroupRecord& group, std::uint32_t index) -> GroupChange& {
-    const auto [entry, is_new] = by_key.emplace(key_of(group, with_lines), changes.size());
+    const auto [entry, is_new] = by_key.emplace(stack_key(group.frames, with_lines), changes.size());
     if (is_new) changes.push_back({.group = index});
     return changes[entry->second];
   };
@@ -340,6 +310,7 @@ DiffRecord diff_findings(std::span<const Findings> pictures) {
   if (diff.is_same_process) diff.tasks = diff_tasks(pictures, diff.elapsed_seconds);
   diff.groups = diff_groups(first, last, diff.tasks);
   diff.findings = diff_findings_of(first, last, diff.is_same_process);
+  diff.heaps = diff_heaps(first, last);
   for (const Findings& picture : pictures) {
     for (const Note& note : picture.notes) {
       if (std::ranges::find(diff.notes, note) == diff.notes.end()) diff.notes.push_back(note);

@@ -1,5 +1,6 @@
 #include "reports/diff_json.h"
 
+#include "reports/heap_change_message.h"
 #include "reports/printable.h"
 #include "reports/report_message.h"
 #include "reports/version.h"
@@ -57,6 +58,8 @@ std::string to_json(const DiffRecord& diff, std::span<const Findings> pictures) 
     report::Diff::Presence presence;
     if (report::Diff::Presence_Parse(change.presence, &presence)) entry.set_presence(presence);
   }
+  for (const HeapChange& change : diff.heaps)
+    fill(*out.add_heaps(), change, pictures.front(), pictures.back());
   for (const Note& note : diff.notes) fill(*out.add_notes(), note);
   return print_json(out);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "reports/findings.h"
+#include "reports/heap_change.h"
 
 #include <cstdint>
 #include <optional>
@@ -50,6 +51,7 @@ struct DiffRecord {
   std::vector<TaskChange> tasks;        // in the order of the last picture, those that are gone at the end
   std::vector<GroupChange> groups;      // that grew, shrank, came or went: the largest change first
   std::vector<FindingChange> findings;  // those that stay first
+  std::vector<HeapChange> heaps;        // of all allocators: the one that grew most first
   std::vector<Note> notes;              // of all pictures, each once
 };
 

@@ -1,5 +1,6 @@
 #include "reports/diff_text.h"
 
+#include "reports/heap_change_text.h"
 #include "reports/ink.h"
 #include "reports/phrases.h"
 #include "reports/printable.h"
@@ -29,6 +30,8 @@ class DiffText {
     std::string out =
         ink_.bold(title()) + "\n" + ink_.bold(wrapped(printable(diff_.headline), options_.width)) + "\n";
     out += findings() + still() + busy() + moved() + groups();
+    for (const HeapChange& change : diff_.heaps)
+      out += to_heap_change_text(change, pictures_.front(), pictures_.back(), options_);
     Findings notes;
     notes.notes = diff_.notes;
     return out + to_notes_text(notes, options_, Severity::ERROR,

@@ -12,6 +12,7 @@
 //       thread 29445 within shop::rebuild_index: 9.98 s of processor time in 10.0 s
 //     stacks that grew or shrank
 //          12 -> 40   in recv from shop::accept_requests (hung_orders.cc:123)
+//     heap of glibc 2.36: +812 MiB (1.2 GiB -> 2.0 GiB), +12,345 objects
 #pragma once
 
 #include "reports/diff_record.h"

@@ -11,8 +11,10 @@
 #include "reports/diff_text.h"
 
 #include <chrono>
+#include <filesystem>
 #include <map>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -43,12 +45,19 @@ void add_options(CLI::App& app, Options& options) {
   add_format_option(app, options, {"text", "json"});
 }
 
+bool is_file(const std::string& target) {
+  std::error_code ignored;
+  return target == "-" || std::filesystem::exists(target, ignored);
+}
+
 // In the order in which they were taken.
 Result<std::vector<Findings>> look(const Options& options) {
   std::vector<Findings> pictures;
   const auto add = [&](const std::string& target) -> Result<void> {
     Options one = options;
     one.target = target;
+    // Walking all blocks of a running process would hold it up for seconds.
+    one.heap_detail = is_file(target) ? HeapDetail::FULL : HeapDetail::SAMPLES;
     Result<Findings> findings = investigate(one);
     if (!findings) return std::unexpected(std::move(findings).error());
     pictures.push_back(std::move(*findings));
@@ -107,7 +116,11 @@ const Command diff_command{
         "      standstill diff 4242 --every 5s --times 3\n"
         "  two cores or captures of it, taken one after the other\n"
         "      standstill diff first.core second.core\n"
-        "  the same as flame graphs, in numbers of threads\n"
+        "  what the heap holds more than before, as a flame graph\n"
+        "      standstill pprof --profile heap -o a.pb.gz first.core\n"
+        "      standstill pprof --profile heap -o b.pb.gz second.core\n"
+        "      go tool pprof -http : -base a.pb.gz b.pb.gz\n"
+        "  stacks as flame graphs, in numbers of threads\n"
         "      standstill pprof -o a.pb.gz first.core\n"
         "      standstill pprof -o b.pb.gz second.core\n"
         "      go tool pprof -http : -base a.pb.gz b.pb.gz\n",
