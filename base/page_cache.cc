@@ -43,4 +43,18 @@ void prefetch(std::span<const Bytes> wanted) {
   }
 }
 
+void map_at_once(Bytes bytes) {
+#ifdef MADV_POPULATE_READ
+  constexpr int populate = MADV_POPULATE_READ;
+#else
+  constexpr int populate = 22;  // Linux 5.14; older headers lack it
+#endif
+  constexpr std::size_t window = 32 << 20;
+  for (std::size_t at = 0; at < bytes.size(); at += window) {
+    const Pages pages = pages_of(clipped(bytes, at, window));
+    ::madvise(pages.start, pages.size, MADV_WILLNEED);
+    if (::madvise(pages.start, pages.size, populate) != 0) return;
+  }
+}
+
 }  // namespace standstill

@@ -353,14 +353,12 @@ class Reader {
 
 }  // namespace
 
-bool ChunkSet::insert(Address chunk) {
-  std::unique_ptr<Bits>& block = blocks_[chunk.value() / BLOCK];
+ChunkSet::Bits& ChunkSet::make_block(std::uint64_t number) {
+  std::unique_ptr<Bits>& block = blocks_[number];
   if (block == nullptr) block = std::make_unique<Bits>();
-  const std::uint64_t bit = chunk.value() % BLOCK / 16;
-  std::uint64_t& bits = (*block)[bit / 64];
-  const bool is_new = (bits >> (bit % 64) & 1) == 0;
-  bits |= std::uint64_t{1} << (bit % 64);
-  return is_new;
+  last_number_ = number;
+  last_ = block.get();
+  return *block;
 }
 
 FreeLists read_free_lists(const Snapshot& snapshot, const Arenas& arenas) {

@@ -15,7 +15,16 @@ namespace standstill::glibc {
 class ChunkSet {
  public:
   // False where it was in it already.
-  bool insert(Address chunk);
+  bool insert(Address chunk) {
+    const std::uint64_t number = chunk.value() / BLOCK;
+    Bits& block = number == last_number_ ? *last_ : make_block(number);
+    const std::uint64_t bit = chunk.value() % BLOCK / 16;
+    std::uint64_t& bits = block[bit / 64];
+    const std::uint64_t mask = std::uint64_t{1} << (bit % 64);
+    const bool is_new = (bits & mask) == 0;
+    bits |= mask;
+    return is_new;
+  }
   bool contains(Address chunk) const {
     const auto found = blocks_.find(chunk.value() / BLOCK);
     if (found == blocks_.end()) return false;
@@ -31,7 +40,12 @@ class ChunkSet {
 
  private:
   using Bits = std::array<std::uint64_t, BLOCK / 16 / 64>;
+  Bits& make_block(std::uint64_t number);
+
   std::unordered_map<std::uint64_t, std::unique_ptr<Bits>> blocks_;
+  // That of the last insertion: chunks of one list mostly lie near each other.
+  std::uint64_t last_number_ = UINT64_MAX;
+  Bits* last_ = nullptr;
 };
 
 struct FreeLists {

@@ -28,7 +28,7 @@ class MemoryCursor {
       : memory_(memory), copies_(lazily == Lazily::COPY && memory.lazy() != nullptr) {}
 
   // `size` bytes (at most 64) at `address`, valid until the next call; null where any of them is missing.
-  const std::uint8_t* at(Address address, std::size_t size) {
+  [[gnu::always_inline]] const std::uint8_t* at(Address address, std::size_t size) {
     const std::uint64_t offset = address - start_;
     if (offset < size_ && size <= size_ - offset) return data_ + offset;
     return refill(address, size);
@@ -48,7 +48,7 @@ class MemoryCursor {
   static constexpr std::uint64_t PAGE = 4096;
   static constexpr std::uint64_t LARGEST_WINDOW = 1 << 20;
 
-  const std::uint8_t* refill(Address address, std::size_t size) {
+  [[gnu::noinline]] const std::uint8_t* refill(Address address, std::size_t size) {
     if (copies_ && memory_.pieces().find(address) == nullptr) return refill_window(address, size);
     const MemoryRun run = memory_.run_at(address);
     const std::uint64_t offset = address - run.start;
