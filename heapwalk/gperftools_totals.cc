@@ -3,10 +3,9 @@
 //
 //     // src/pagemap.h, TCMalloc_PageMap2<35>: root_[1 << 17] pointers to leaves of 1 << 18 pointers to spans
 //     // src/common.h, class SizeMap: int32 class_to_size_[128], then size_t class_to_pages_[128],
-//     //   then size_t num_size_classes
-//     // src/central_freelist.h, class CentralFreeList, 1216 bytes: size_class_ +8, empty_ +16, nonempty_
-//     +64,
-//     //   num_spans_ +112, counter_ +120, tc_slots_[64] {head, tail} +128, used_slots_ +1152
+//     //   then size_t num_size_classes (2.16 and later: min_span_size_in_pages_ before it)
+//     // src/central_freelist.h, class CentralFreeList, 1216 or 1168 bytes: size_class_ +8, empty_ +16,
+//     //   nonempty_ +64, num_spans_ +112, counter_ +120, tc_slots_[64] {head, tail} +128, used_slots_ +1152
 //     // src/thread_cache.h, class ThreadCache: list_[128] of 32 bytes {list +0, length +8, size +24}; next_
 //     behind
 #include "heapwalk/gperftools_heap.h"
@@ -24,7 +23,8 @@ namespace standstill::gperftools {
 namespace {
 
 constexpr std::uint64_t ROOT_SIZE = 1 << 17, LEAF_SIZE = 1 << 18;
-constexpr std::uint64_t CENTRAL_SIZE = 1216;
+// 2.16 and later do not fill it up to a cache line.
+constexpr std::array<std::uint64_t, 2> CENTRAL_SIZES = {1216, 1168};
 constexpr std::uint64_t LISTS_OF_THREAD = MOST_CLASSES * 32;
 constexpr std::uint64_t MOST_THREADS = 1 << 20, MOST_IN_BATCH = 1 << 20;
 
@@ -47,23 +47,34 @@ std::optional<SizeMap> find_size_map(const std::vector<DataWords>& data) {
       std::memcpy(sizes.data(), start + at, sizeof(sizes));
       unsigned count = 1;
       while (count < MOST_CLASSES && sizes[count] > sizes[count - 1] && sizes[count] <= 1 << 20) ++count;
-      const std::uint64_t said = segment.words[(at + sizeof(sizes) + 7) / 8 + MOST_CLASSES];
-      if (count < 40 || said < 40 || said > count) continue;
-      return SizeMap{{sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(said)}};
+      if (count < 40) continue;
+      const std::size_t behind = (at + sizeof(sizes) + 7) / 8 + MOST_CLASSES;
+      for (const std::uint64_t said : {segment.words[behind], segment.words[behind + 1]})
+        if (said >= 40 && said <= count)
+          return SizeMap{{sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(said)}};
     }
   }
   return std::nullopt;
 }
 
 // The caches between threads and pages, one for each class from 0 on.
-std::optional<Address> find_central_caches(const std::vector<DataWords>& data) {
-  constexpr std::size_t STRIDE = CENTRAL_SIZE / 8;
+struct CentralCaches {
+  Address start;
+  std::uint64_t size = 0;  // of one
+
+  Address of(unsigned size_class) const { return start + size * size_class; }
+};
+
+std::optional<CentralCaches> find_central_caches(const std::vector<DataWords>& data) {
   for (const DataWords& segment : data)
-    for (std::size_t i = 1; i + 40 * STRIDE < segment.words.size(); ++i) {
-      bool fits = true;
-      for (std::size_t number = 1; number < 40 && fits; ++number)
-        fits = segment.words[i + (number - 1) * STRIDE] == number;
-      if (fits) return segment.address_of(i) - 8 - CENTRAL_SIZE;
+    for (const std::uint64_t size : CENTRAL_SIZES) {
+      const std::size_t stride = size / 8;
+      for (std::size_t i = 1; i + 40 * stride < segment.words.size(); ++i) {
+        bool fits = true;
+        for (std::size_t number = 1; number < 40 && fits; ++number)
+          fits = segment.words[i + (number - 1) * stride] == number;
+        if (fits) return CentralCaches{segment.address_of(i) - 8 - size, size};
+      }
     }
   return std::nullopt;
 }
@@ -98,7 +109,7 @@ class Reader {
     if (!span) return std::nullopt;
     const auto root = find_page_map(snapshot_, data_, span->first, span->second);
     if (!root) {
-      warn(*central, "gperftools' page map was not found; there are no exact totals");
+      warn(central->start, "gperftools' page map was not found; there are no exact totals");
       return std::nullopt;
     }
     read_spans(*root);
@@ -118,10 +129,10 @@ class Reader {
   }
 
   // Of any class, with its first page.
-  std::optional<std::pair<Address, std::uint64_t>> some_span(Address central) const {
+  std::optional<std::pair<Address, std::uint64_t>> some_span(const CentralCaches& central) const {
     for (unsigned number = 1; number < sizes_.size(); ++number)
       for (const std::uint64_t list : {64, 16}) {
-        const Address head = central + CENTRAL_SIZE * number + list;
+        const Address head = central.of(number) + list;
         const auto first = memory_.read_address(head + 16);
         if (!first || *first == head) continue;
         const auto span = read_span(memory_, *first);
@@ -181,9 +192,9 @@ class Reader {
     }
   }
 
-  void read_central(Address central) {
+  void read_central(const CentralCaches& central) {
     for (unsigned number = 1; number < sizes_.size(); ++number) {
-      const Address cache = central + CENTRAL_SIZE * number;
+      const Address cache = central.of(number);
       const auto counter = memory_.read<std::uint64_t>(cache + 120);
       const auto slots = memory_.read<std::int32_t>(cache + 1152);
       if (!counter || !slots || *slots < 0 || *slots > 64) {

@@ -19,14 +19,16 @@ std::optional<HeapTable> read_profile(const Snapshot& snapshot, const std::vecto
                                       const std::vector<DataRange>& code, std::vector<Note>& notes);
 
 struct Totals {
-  std::uint64_t allocated = 0;  // stats.allocated
+  std::uint64_t allocated = 0;   // stats.allocated
+  std::uint64_t live_bytes = 0;  // with what that leaves out
   std::uint64_t objects = 0;
   std::uint64_t extents = 0;  // bytes of all extents in use
   std::vector<HeapArena> arenas;
   std::vector<HeapSizeClass> size_classes;
 };
 // Nothing where jemalloc's table of bins is not among the variables: this is no jemalloc, or another layout.
-std::optional<Totals> read_totals(const Snapshot& snapshot, const std::vector<DataWords>& data,
+// `is_newer`: it is known to be 5.3.1 or later (else that is told by the sizes of extents).
+std::optional<Totals> read_totals(const Snapshot& snapshot, const std::vector<DataWords>& data, bool is_newer,
                                   std::vector<Note>& notes);
 
 // Whether jemalloc's table of bins is among the variables.

@@ -11,15 +11,18 @@
 //     //   prof_tdata: thr_uid +8, thr_discrim +16, thread_name +24, expired +33, tdata_link +40  (up
 //     to 5.3.0)
 //     //     5.3.1: tdata_link +24, thread_name[16] +96, expired +118
+#include "heapwalk/environment.h"
 #include "heapwalk/jemalloc_heap.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -94,7 +97,7 @@ class Reader {
  public:
   Reader(const Snapshot& snapshot, const std::vector<DataWords>& data, const std::vector<DataRange>& code,
          std::vector<Note>& notes)
-      : memory_(snapshot.memory), data_(data), code_(code), notes_(notes) {}
+      : snapshot_(snapshot), memory_(snapshot.memory), data_(data), code_(code), notes_(notes) {}
 
   std::optional<HeapTable> read() {
     if (!find_backtraces()) return std::nullopt;
@@ -246,7 +249,7 @@ class Reader {
 
   // 5.3 keeps a table of what one sample of each size class stands for: round(size / (1 - exp(-size / R))).
   void find_period() {
-    if (!layout_->has_unbiased) return;
+    if (!layout_->has_unbiased) return find_configured_period();
     // The longest first: of the shortest periods the table is that of the sizes, which stands elsewhere, too.
     for (unsigned power = 40; power-- > 0;) {
       const double period = std::ldexp(1.0, static_cast<int>(power));
@@ -262,6 +265,26 @@ class Reader {
         }
     }
     warn({}, "how often jemalloc sampled is not known: counts are not scaled up");
+  }
+
+  // 5.2 has but a number, which looks like any other; what set it is the environment.
+  void find_configured_period() {
+    constexpr unsigned BY_DEFAULT = 19;  // LG_PROF_SAMPLE_DEFAULT
+    constexpr std::string_view OPTION = "lg_prof_sample:";
+    const std::string settings = find_in_environment(snapshot_, "MALLOC_CONF").value_or("");
+    // The last one counts.
+    const std::size_t found = settings.rfind(OPTION);
+    unsigned power = BY_DEFAULT;
+    if (found != std::string::npos)
+      power = static_cast<unsigned>(std::strtoul(settings.c_str() + found + OPTION.size(), nullptr, 10));
+    if (power >= 63) return warn({}, "how often jemalloc sampled is not known: counts are not scaled up");
+    period_ = std::int64_t{1} << power;
+    notes_.push_back(
+        {Severity::INFO,
+         fmt::format("jemalloc sampled each {} bytes, as {}; what the program may have set itself "
+                     "later is not known",
+                     period_, found == std::string::npos ? "it does by default" : "its environment says"),
+         {}});
   }
 
   // As prof_do_unbias(): the counts for which the reader's scaling gives the unbiased ones.
@@ -336,6 +359,7 @@ class Reader {
                         [](const Share& share) { return std::tuple(share.uid, share.discrim, share.order); });
   }
 
+  const Snapshot& snapshot_;
   const MemoryView& memory_;
   const std::vector<DataWords>& data_;
   const std::vector<DataRange>& code_;

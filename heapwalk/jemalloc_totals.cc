@@ -1,20 +1,30 @@
 // Every page that jemalloc manages belongs to an extent, which a radix tree finds by the page's address.
 //
-//     // include/jemalloc/internal/rtree.h: root[1 << 18] of pointers to leaves of 1 << 18 words:
-//     //   size class << 48 | address of the extent | state, is_head, slab
+//     // include/jemalloc/internal/rtree.h, built on a machine with 48 bits of address (lg-vaddr): root[1 <<
+//     18]
+//     //   of pointers to leaves of 1 << 18 words:
+//     //     size class << 48 | address of the extent | state, is_head, slab
+//     //   with 57 bits: root[1 << 15] to nodes[1 << 15] to leaves of 1 << 15 pairs {extent, u32 size class
+//     << 5 |
+//     //     state, is_head, slab}
 //     // include/jemalloc/internal/edata.h (5.2: extent_structs.h), first word, bits:
 //     //   arena 12, slab 1, committed, pai (5.2: dumpable), zeroed, [5.3: guarded], state 3 (5.2: 2), size
-//     class 8,
-//     //   free regions of a slab 10
+//     //   class 8, free regions of a slab 10
 //     //   +8 address, +16 size | serial number
 //     // include/jemalloc/internal/bin_info.h: reg_size +0, slab_size +8, nregs +16, n_shards +20,
 //     bitmap_info
+//
+// What a large object takes is its size class; from 5.3.1 on its pages, without the one that the extent has
+// more (sz_large_pad). A sampled small object has an extent of its own: stats.allocated counts it as 16 KiB,
+// from 5.3.1 on not at all.
 #include "heapwalk/jemalloc_heap.h"
 #include "heapwalk/memory_cursor.h"
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -22,7 +32,19 @@ namespace standstill::jemalloc {
 
 namespace {
 
-constexpr std::uint64_t TREE_WIDTH = 1 << 18;
+struct Tree {
+  unsigned root_bits, node_bits, leaf_bits;  // node_bits 0: the root leads to leaves
+  unsigned element;                          // bytes of one in a leaf
+
+  std::uint64_t root_width() const { return std::uint64_t{1} << root_bits; }
+  std::uint64_t node_width() const { return std::uint64_t{1} << node_bits; }
+  std::uint64_t leaf_width() const { return std::uint64_t{1} << leaf_bits; }
+};
+constexpr std::array<Tree, 2> TREES = {{{18, 0, 18, 8}, {15, 15, 15, 16}}};
+constexpr unsigned PAGE_BITS = 12;
+constexpr std::array<std::uint8_t, 4096> NOTHING{};
+constexpr std::uint64_t LARGE_PAD = 4096;
+
 constexpr std::uint64_t EXTENT_MASK = 0x0000ffffffffffc0;  // extents are aligned to cache lines at least
 constexpr std::uint64_t LARGE_MINIMUM = 16384;             // what a sampled small object takes
 constexpr unsigned MOST_BINS = 64;
@@ -62,20 +84,31 @@ std::vector<Bin> find_bins(const std::vector<DataWords>& data) {
 
 class Reader {
  public:
-  Reader(const Snapshot& snapshot, const std::vector<DataWords>& data, std::vector<Bin> bins,
+  Reader(const Snapshot& snapshot, const std::vector<DataWords>& data, std::vector<Bin> bins, bool is_newer,
          std::vector<Note>& notes)
-      : memory_(snapshot.memory), data_(data), bins_(std::move(bins)), notes_(notes) {}
+      : memory_(snapshot.memory), data_(data), bins_(std::move(bins)), notes_(notes), is_newer_(is_newer) {}
 
   std::optional<Totals> read() {
-    const auto root = find_root();
+    std::optional<Address> root;
+    for (const Tree& tree : TREES) {
+      tree_ = &tree;
+      root = find_root();
+      if (root) break;
+    }
     if (!root) {
       notes_.push_back({Severity::WARNING, "jemalloc's tree of pages was not found: no exact totals", {}});
       return std::nullopt;
     }
-    for (std::uint64_t i = 0; i < TREE_WIDTH; ++i) {
-      const auto leaf = memory_.read_address(*root + 8 * i);
-      if (leaf && *leaf) read_leaf(*leaf, i);
+    MemoryCursor cursor(memory_);
+    for (std::uint64_t i = 0; i < tree_->root_width(); ++i) {
+      const Address child(cursor.word(*root + 8 * i).value_or(0));
+      if (!child) continue;
+      if (tree_->node_bits == 0)
+        read_leaf(child, i);
+      else
+        read_node(child, i);
     }
+    count_large();
     for (auto& [index, arena] : arenas_) totals_.arenas.push_back(std::move(arena));
     for (const auto& [index, one] : classes_) totals_.size_classes.push_back(one);
     std::ranges::sort(totals_.size_classes, {}, &HeapSizeClass::size);
@@ -83,18 +116,33 @@ class Reader {
   }
 
  private:
-  // A slot of the root: its leaf's extents lie where the slot's place says, one GiB each.
+  // One page of a leaf.
+  struct Element {
+    Address extent;
+    std::uint64_t size_class = 0;
+  };
+
+  // An extent in use that is no slab: counted when all are known.
+  struct Large {
+    unsigned arena, size_class;
+    std::uint64_t bytes;
+  };
+
+  // A slot of the root: its leaf's extents lie where the slot's place says.
   std::optional<Address> find_root() {
+    std::unordered_set<std::uint64_t> refused;
     for (const DataWords& segment : data_) {
-      if (segment.words.size() < TREE_WIDTH) continue;
+      if (segment.words.size() < tree_->root_width()) continue;
       for (std::size_t i = 0; i < segment.words.size(); ++i) {
-        const std::uint64_t leaf = segment.words[i];
-        if (leaf == 0 || !may_be_slot(leaf) || !has_slots_around(segment, i) || is_data(Address(leaf)))
+        const std::uint64_t child = segment.words[i];
+        if (child == 0 || !may_be_slot(child) || !has_slots_around(segment, i) || is_data(Address(child)) ||
+            refused.contains(child))
           continue;
-        const auto gigabyte = gigabyte_of_leaf(Address(leaf));
-        if (!gigabyte || i < *gigabyte) continue;
-        const Address root = segment.address_of(i - *gigabyte);
-        if (segment.contains(root + 8 * (TREE_WIDTH - 1))) return root;
+        const auto index = index_in_root(Address(child));
+        if (!index) refused.insert(child);
+        if (!index || i < *index) continue;
+        const Address root = segment.address_of(i - *index);
+        if (segment.contains(root + 8 * (tree_->root_width() - 1))) return root;
       }
     }
     return std::nullopt;
@@ -117,49 +165,92 @@ class Reader {
     return std::ranges::any_of(data_, [&](const DataWords& segment) { return segment.contains(address); });
   }
 
-  std::optional<std::uint64_t> gigabyte_of_leaf(Address leaf) {
+  // Which slot of the root leads to `child`, by the addresses of the extents below it.
+  std::optional<std::uint64_t> index_in_root(Address child) {
+    if (tree_->node_bits == 0) return block_of_leaf(child);
     MemoryCursor cursor(memory_);
-    unsigned looked_at = 0;
-    std::optional<std::uint64_t> gigabyte;
-    std::array<unsigned, LAYOUTS.size()> agreeing{};
-    for (std::uint64_t i = 0; i < TREE_WIDTH && looked_at < 64; ++i) {
-      const auto word = cursor.word(leaf + 8 * i);
-      if (!word) return std::nullopt;
-      const Address extent(*word & EXTENT_MASK);
-      if (!extent) continue;
-      ++looked_at;
-      const auto bits = memory_.read<std::uint64_t>(extent),
-                 address = memory_.read<std::uint64_t>(extent + 8);
-      if (!bits || !address || (*address >> 30) >= TREE_WIDTH) return std::nullopt;
-      // Pages of one extent follow its first.
-      const std::uint64_t page = (*address >> 12) % TREE_WIDTH;
-      if ((*address >> 30) == 0 || page > i || (gigabyte && *gigabyte != *address >> 30)) continue;
-      gigabyte = *address >> 30;
-      for (std::size_t l = 0; l < LAYOUTS.size(); ++l)
-        agreeing[l] += (*bits >> LAYOUTS[l].size_class & 0xff) == *word >> 48;
+    for (std::uint64_t i = 0; i < tree_->node_width(); ++i) {
+      const auto leaf = cursor.word(child + 8 * i);
+      if (!leaf || !may_be_slot(*leaf)) return std::nullopt;
+      if (*leaf == 0) continue;
+      const auto block = block_of_leaf(Address(*leaf));
+      if (!block || *block % tree_->node_width() != i) return std::nullopt;
+      return *block >> tree_->node_bits;
     }
-    const auto best = std::ranges::max_element(agreeing);
-    if (!gigabyte || looked_at == 0 || 2 * *best < looked_at) return std::nullopt;
-    layout_ = &LAYOUTS[static_cast<std::size_t>(best - agreeing.begin())];
-    return gigabyte;
+    return std::nullopt;
   }
 
-  void read_leaf(Address leaf, std::uint64_t gigabyte) {
+  std::optional<Element> element_at(MemoryCursor& cursor, Address leaf, std::uint64_t index) const {
+    const auto word = cursor.word(leaf + tree_->element * index);
+    if (!word) return std::nullopt;
+    if (tree_->element == 8) return Element{Address(*word & EXTENT_MASK), *word >> 48};
+    if (*word == 0) return Element{};
+    const auto metadata = cursor.read<std::uint32_t>(leaf + tree_->element * index + 8);
+    if (!metadata) return std::nullopt;
+    return Element{Address(*word & EXTENT_MASK), *metadata >> 5};
+  }
+
+  // The upper bits of the addresses of all extents of a leaf.
+  std::optional<std::uint64_t> block_of_leaf(Address leaf) {
     MemoryCursor cursor(memory_);
-    for (std::uint64_t i = 0; i < TREE_WIDTH; ++i) {
-      const auto word = cursor.word(leaf + 8 * i);
-      if (!word) {
+    const std::uint64_t width = tree_->leaf_width(), most = tree_->root_width() * tree_->node_width();
+    const unsigned shift = PAGE_BITS + tree_->leaf_bits;
+    unsigned looked_at = 0;
+    std::optional<std::uint64_t> block;
+    std::array<unsigned, LAYOUTS.size()> agreeing{};
+    std::vector<std::uint8_t> scratch;
+    for (std::uint64_t i = 0; i < width && looked_at < 64; ++i) {
+      // Most of a leaf was never used, and most of what is no leaf is empty, too.
+      constexpr std::uint64_t CHUNK = 4096;
+      if (tree_->element * i % CHUNK == 0) {
+        const Bytes chunk = memory_.bytes_in(leaf + tree_->element * i, CHUNK, scratch);
+        if (chunk.size() == CHUNK && std::memcmp(chunk.data(), NOTHING.data(), CHUNK) == 0) {
+          i += CHUNK / tree_->element - 1;
+          continue;
+        }
+      }
+      const auto element = element_at(cursor, leaf, i);
+      if (!element) return std::nullopt;
+      if (!element->extent) continue;
+      ++looked_at;
+      const auto bits = memory_.read<std::uint64_t>(element->extent),
+                 address = memory_.read<std::uint64_t>(element->extent + 8);
+      if (!bits || !address || (*address >> shift) >= most) return std::nullopt;
+      // Pages of one extent follow its first.
+      const std::uint64_t page = (*address >> PAGE_BITS) % width;
+      if ((*address >> shift) == 0 || page > i || (block && *block != *address >> shift)) continue;
+      block = *address >> shift;
+      for (std::size_t l = 0; l < LAYOUTS.size(); ++l)
+        agreeing[l] += (*bits >> LAYOUTS[l].size_class & 0xff) == element->size_class;
+    }
+    const auto best = std::ranges::max_element(agreeing);
+    if (!block || looked_at == 0 || 2 * *best < looked_at) return std::nullopt;
+    layout_ = &LAYOUTS[static_cast<std::size_t>(best - agreeing.begin())];
+    return block;
+  }
+
+  void read_node(Address node, std::uint64_t index) {
+    MemoryCursor cursor(memory_);
+    for (std::uint64_t i = 0; i < tree_->node_width(); ++i)
+      if (const Address leaf(cursor.word(node + 8 * i).value_or(0)); leaf)
+        read_leaf(leaf, index << tree_->node_bits | i);
+  }
+
+  void read_leaf(Address leaf, std::uint64_t block) {
+    MemoryCursor cursor(memory_);
+    for (std::uint64_t i = 0; i < tree_->leaf_width(); ++i) {
+      const auto element = element_at(cursor, leaf, i);
+      if (!element) {
         notes_.push_back({Severity::WARNING, "a part of jemalloc's tree of pages is not in the dump",
-                          to_string(leaf + 8 * i)});
+                          to_string(leaf + tree_->element * i)});
         return;
       }
-      if (*word == 0) continue;
-      const Address extent(*word & EXTENT_MASK);
-      if (!extent) continue;  // the page was given back
+      if (!element->extent) continue;  // never used, or the page was given back
+      const Address extent = element->extent;
       const auto bits = memory_.read<std::uint64_t>(extent),
                  address = memory_.read<std::uint64_t>(extent + 8),
                  size = memory_.read<std::uint64_t>(extent + 16);
-      const std::uint64_t page = gigabyte << 30 | i << 12;
+      const std::uint64_t page = (block << tree_->leaf_bits | i) << PAGE_BITS;
       if (!bits || !address || !size) {
         if (!warned_)
           notes_.push_back({Severity::WARNING,
@@ -184,22 +275,43 @@ class Reader {
       }
       return;
     }
-    std::uint64_t objects = 1, each = 0, free = 0;
-    if ((bits >> 12 & 1) != 0) {
-      if (size_class >= bins_.size()) return;
-      free = bits >> layout_->free_regions & 0x3ff;
-      each = bins_[size_class].size;
-      objects = bins_[size_class].regions - std::min(bins_[size_class].regions, free);
-    } else {
-      each = std::max(size_of_class(size_class), LARGE_MINIMUM);
-      if (size_of_class(size_class) == 0) return;
+    if ((bits >> 12 & 1) == 0) {
+      if (size_of_class(size_class) != 0) large_.push_back({arena_index, size_class, bytes});
+      return;
     }
+    if (size_class >= bins_.size()) return;
+    const std::uint64_t free = bits >> layout_->free_regions & 0x3ff;
+    const std::uint64_t objects = bins_[size_class].regions - std::min(bins_[size_class].regions, free);
+    add(arena_index, size_class, bytes, objects, bins_[size_class].size, free);
+    totals_.allocated += objects * bins_[size_class].size;
+  }
+
+  // Extents of any number of pages are a sign of 5.3.1 and later.
+  void count_large() {
+    const auto is_of_class = [](const Large& one) {
+      const std::uint64_t size = size_of_class(one.size_class);
+      return size < LARGE_MINIMUM || one.bytes == size || one.bytes == size + LARGE_PAD;
+    };
+    const bool by_pages = is_newer_ || !std::ranges::all_of(large_, is_of_class);
+    for (const Large& one : large_) {
+      const std::uint64_t size = size_of_class(one.size_class);
+      const bool is_small = size < LARGE_MINIMUM;
+      std::uint64_t each = is_small && !by_pages ? LARGE_MINIMUM : size;
+      if (!is_small && by_pages && one.bytes > LARGE_PAD) each = std::min(each, one.bytes - LARGE_PAD);
+      add(one.arena, one.size_class, one.bytes, 1, each, 0);
+      if (!is_small || !by_pages) totals_.allocated += each;
+    }
+  }
+
+  void add(unsigned arena_index, unsigned size_class, std::uint64_t bytes, std::uint64_t objects,
+           std::uint64_t each, std::uint64_t free) {
+    HeapArena& arena = arenas_[arena_index];
     arena.system_bytes += bytes;
     arena.used_bytes += objects * each;
     arena.used_blocks += objects;
     arena.free_blocks += free;
     arena.free_bytes += bytes - std::min(bytes, objects * each);
-    totals_.allocated += objects * each;
+    totals_.live_bytes += objects * each;
     totals_.objects += objects;
     totals_.extents += bytes;
     HeapSizeClass& one = classes_[size_class];
@@ -214,7 +326,10 @@ class Reader {
   const std::vector<DataWords>& data_;
   std::vector<Bin> bins_;
   std::vector<Note>& notes_;
+  bool is_newer_;  // 5.3.1 and later, as far as is known
+  const Tree* tree_ = &TREES[0];
   const Layout* layout_ = &LAYOUTS[0];
+  std::vector<Large> large_;
   std::map<unsigned, HeapArena> arenas_;
   std::map<unsigned, HeapSizeClass> classes_;
   Totals totals_;
@@ -225,11 +340,11 @@ class Reader {
 
 bool has_bins(const std::vector<DataWords>& data) { return !find_bins(data).empty(); }
 
-std::optional<Totals> read_totals(const Snapshot& snapshot, const std::vector<DataWords>& data,
+std::optional<Totals> read_totals(const Snapshot& snapshot, const std::vector<DataWords>& data, bool is_newer,
                                   std::vector<Note>& notes) {
   std::vector<Bin> bins = find_bins(data);
   if (bins.empty()) return std::nullopt;
-  return Reader(snapshot, data, std::move(bins), notes).read();
+  return Reader(snapshot, data, std::move(bins), is_newer, notes).read();
 }
 
 }  // namespace standstill::jemalloc

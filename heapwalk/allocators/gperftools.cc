@@ -1,6 +1,7 @@
 // gperftools' tcmalloc, 2.9 to 2.18. With TCMALLOC_SAMPLE_PARAMETER it samples allocations, under HEAPPROFILE
 // it records all of them; where the heap grew it remembers always. Its spans give exact totals.
 #include "heapwalk/allocator.h"
+#include "heapwalk/environment.h"
 #include "heapwalk/gperftools_heap.h"
 
 #include <algorithm>
@@ -16,27 +17,12 @@ using namespace gperftools;
 
 constexpr std::string_view SAMPLE_PARAMETER =
     "_ZN61FLAG__namespace_do_not_use_directly_use_DECLARE_int64_instead31FLAGS_tcmalloc_sample_parameterE";
-constexpr std::string_view VARIABLE = "TCMALLOC_SAMPLE_PARAMETER=";
-
-// The environment lies above AT_RANDOM's 16 bytes, near the end of the first thread's stack.
-std::optional<std::int64_t> period_in_environment(const Snapshot& snapshot) {
-  constexpr std::uint64_t AT_RANDOM_TYPE = 25;
-  const auto random = snapshot.auxiliary(AT_RANDOM_TYPE);
-  if (!random) return std::nullopt;
-  const auto* stack = snapshot.ranges.find(Address(*random));
-  if (stack == nullptr) return std::nullopt;
-  std::vector<std::uint8_t> scratch;
-  const std::uint64_t size = std::min<std::uint64_t>(stack->end - Address(*random), 4 << 20);
-  const std::string_view text = as_text(snapshot.memory.bytes_in(Address(*random), size, scratch));
-  const std::size_t found = text.find(VARIABLE);
-  if (found == std::string_view::npos) return std::nullopt;
-  return std::strtoll(std::string(text.substr(found + VARIABLE.size(), 20)).c_str(), nullptr, 10);
-}
 
 std::optional<std::int64_t> sample_period(const Snapshot& snapshot, const Module& module) {
   if (const auto variable = find_variable(module, SAMPLE_PARAMETER))
     if (const auto value = snapshot.memory.read<std::int64_t>(*variable)) return *value;
-  return period_in_environment(snapshot);
+  const auto setting = find_in_environment(snapshot, "TCMALLOC_SAMPLE_PARAMETER");
+  return setting ? std::optional<std::int64_t>(std::strtoll(setting->c_str(), nullptr, 10)) : std::nullopt;
 }
 
 HeapTable to_table(std::string name, std::vector<HeapSample> samples, std::int64_t period) {

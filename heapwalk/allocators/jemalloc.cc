@@ -10,6 +10,11 @@ namespace standstill {
 
 namespace {
 
+// By the text of the version, "5.3.1-0-g81034ce1...".
+bool is_newer(const Snapshot& snapshot, const Module& module) {
+  return !find_text_in_module(snapshot, module, "5.3.1-").empty();
+}
+
 std::optional<HeapProfile> read_module(const HeapQuestion& question, const Module& module) {
   const Snapshot& snapshot = question.snapshot;
   const std::vector<DataWords> data = read_module_data(snapshot, module);
@@ -17,7 +22,7 @@ std::optional<HeapProfile> read_module(const HeapQuestion& question, const Modul
   HeapProfile heap;
   heap.allocator = "jemalloc";
   heap.module = module.path;
-  const auto totals = jemalloc::read_totals(snapshot, data, heap.notes);
+  const auto totals = jemalloc::read_totals(snapshot, data, is_newer(snapshot, module), heap.notes);
   auto profile = jemalloc::read_profile(snapshot, data, code_ranges(snapshot, module), heap.notes);
   if (!totals && !profile) return std::nullopt;  // there, but nothing was allocated
   if (profile)
@@ -28,7 +33,7 @@ std::optional<HeapProfile> read_module(const HeapQuestion& question, const Modul
         "--enable-prof)";
   if (totals) {
     heap.knows_live = true;
-    heap.live_bytes = totals->allocated;
+    heap.live_bytes = totals->live_bytes;
     heap.live_objects = totals->objects;
     heap.arenas = totals->arenas;
     heap.size_classes = totals->size_classes;

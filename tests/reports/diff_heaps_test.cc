@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <map>
+#include <string>
+#include <utility>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -62,6 +64,16 @@ HeapRecord walked(std::uint64_t objects, std::uint64_t bytes) {
   return heap;
 }
 
+HeapArenaRecord arena(std::string name, std::uint64_t address, std::uint64_t system_bytes,
+                      std::uint64_t used_bytes) {
+  HeapArenaRecord record;
+  record.name = std::move(name);
+  record.address = Address(address);
+  record.system_bytes = system_bytes;
+  record.used_bytes = used_bytes;
+  return record;
+}
+
 std::map<std::string, std::pair<std::int64_t, std::int64_t>> growth_by_function(const HeapChange& change,
                                                                                 const Findings& first,
                                                                                 const Findings& last) {
@@ -112,14 +124,10 @@ TEST_CASE("Several samples of one stack are added up before they are compared") 
 TEST_CASE("Arenas are the same by their address in one process, though their numbers moved") {
   Findings first = picture(), last = picture();
   first.heaps.push_back(walked(3, 300));
-  first.heaps[0].arenas = {
-      {.name = "main arena", .address = Address(0x1000), .system_bytes = 100, .used_bytes = 50},
-      {.name = "arena 1", .address = Address(0x2000), .system_bytes = 100, .used_bytes = 10}};
+  first.heaps[0].arenas = {arena("main arena", 0x1000, 100, 50), arena("arena 1", 0x2000, 100, 10)};
   last.heaps.push_back(walked(4, 400));
-  last.heaps[0].arenas = {
-      {.name = "main arena", .address = Address(0x1000), .system_bytes = 100, .used_bytes = 50},
-      {.name = "arena 1", .address = Address(0x3000), .system_bytes = 80, .used_bytes = 40},
-      {.name = "arena 2", .address = Address(0x2000), .system_bytes = 100, .used_bytes = 70}};
+  last.heaps[0].arenas = {arena("main arena", 0x1000, 100, 50), arena("arena 1", 0x3000, 80, 40),
+                          arena("arena 2", 0x2000, 100, 70)};
   const HeapChange change = diff_heaps(first, last).at(0);
   REQUIRE(change.arenas.size() == 2);
   CHECK(change.arenas[0].name == "arena 2");
@@ -150,10 +158,9 @@ TEST_CASE("A picture without blocks is no picture of an empty heap") {
   Findings first = picture(), last = picture();
   first.heaps.push_back(walked(3, 300));
   first.heaps[0].is_walked = first.heaps[0].knows_live = false;
-  first.heaps[0].arenas = {{.name = "main arena", .address = Address(0x1000), .system_bytes = 100}};
+  first.heaps[0].arenas = {arena("main arena", 0x1000, 100, 0)};
   last.heaps.push_back(walked(4, 400));
-  last.heaps[0].arenas = {
-      {.name = "main arena", .address = Address(0x1000), .system_bytes = 164, .used_bytes = 50}};
+  last.heaps[0].arenas = {arena("main arena", 0x1000, 164, 50)};
   last.heaps[0].types = {{"Order", Address(0x10), 12, 1200}};
   const HeapChange change = diff_heaps(first, last).at(0);
   CHECK_FALSE(change.knows_live);
