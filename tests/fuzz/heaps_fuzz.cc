@@ -1,10 +1,12 @@
 // A process as hostile memory: every allocator looks for itself in it. Input: a list of ranges {address: 8
 // bytes, size in the process: 4, flags: 1, length of the bytes that follow: 4, bytes}; the first is the data
-// of the program, the second the data of a library, each with its code right below.
+// of the program, the second the data of a library, each with its code right below. Bits 3 and 4 of the flags
+// say which library. tests/fuzz/make_heap_seeds makes a small heap for each allocator.
 #include "base/bytes.h"
 #include "heapwalk/allocator.h"
 #include "heapwalk/dump_file.h"
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -15,6 +17,9 @@ using namespace standstill;
 namespace {
 
 constexpr std::uint64_t CODE_SIZE = 0x10000;
+constexpr std::uint64_t LARGEST_DATA = 512 << 10;
+constexpr std::array LIBRARIES = {"/lib/libjemalloc.so.2", "/lib/libtcmalloc.so.4", "/lib/libmimalloc.so.2",
+                                  "/lib/libc.so.6"};
 
 // A header that says where code and data are, as a module's first page does.
 std::vector<std::uint8_t> header_page(std::uint64_t data_size) {
@@ -52,19 +57,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t siz
   for (int count = 0; count < 16 && !cursor.at_end(); ++count) {
     const Address start(cursor.read<std::uint64_t>() & 0x7fffffffffff);
     const std::uint64_t extent = cursor.read<std::uint32_t>();
-    const std::uint32_t flags = cursor.read<std::uint8_t>() & 7;
+    const std::uint8_t kind = cursor.read<std::uint8_t>();
+    const std::uint32_t flags = kind & 7;
     const Bytes bytes = cursor.read_bytes(cursor.read<std::uint32_t>());
     if (!cursor.ok() || bytes.empty() || start < Address(CODE_SIZE)) break;
     pieces.push_back({start, start + bytes.size(), {bytes, MemoryView::Source::DUMP}});
     ranges.push_back({start, start + std::max<std::uint64_t>(extent, bytes.size()), flags});
     if (count >= 2) continue;
     Module module;
-    module.path = count == 0 ? "/program" : "/lib/libjemalloc-libtcmalloc.so.2";
+    module.path = count == 0 ? "/program" : LIBRARIES[kind >> 3 & 3];
     module.is_main_program = count == 0;
     module.start = start - CODE_SIZE;
     module.end = start + bytes.size();
     module.load_bias = module.start.value();
-    pages.push_back(header_page(bytes.size()));
+    pages.push_back(header_page(std::max<std::uint64_t>(bytes.size(), std::min(extent, LARGEST_DATA))));
     pieces.push_back({module.start, module.start + 4096, {pages.back(), MemoryView::Source::DUMP}});
     ranges.push_back({module.start, start, PF_R | PF_X});
     snapshot.modules.push_back(module);
@@ -79,6 +85,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t siz
   }
   snapshot.memory = MemoryView(std::move(kept), {});
   snapshot.ranges = IntervalMap<std::uint32_t>(std::move(ranges));
+  // The environment lies at the end of the last range.
+  snapshot.process.auxiliary_vector.emplace_back(AT_RANDOM, snapshot.ranges.intervals().back().start.value());
   Thread thread;
   thread.tid = 1;
   thread.registers.thread_pointer = snapshot.ranges.intervals().back().start.value();
