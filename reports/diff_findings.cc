@@ -1,13 +1,16 @@
 #include "reports/diff_findings.h"
 
+#include "reports/diff_goroutines.h"
 #include "reports/diff_heaps.h"
 #include "reports/phrases.h"
 #include "reports/stack_key.h"
 #include "reports/standpoint.h"
+#include "reports/tasks.h"
 
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string_view>
@@ -218,8 +221,9 @@ std::vector<GroupChange> diff_groups(const Findings& first, const Findings& last
     of_last.push_back(static_cast<std::size_t>(&change - changes.data()));
   }
   for (const TaskChange& task : tasks) {
-    if (task.motion == "STILL" && last.tasks.at(*task.last).group < of_last.size())
-      ++changes[of_last[last.tasks[*task.last].group]].still;
+    if (task.motion != "STILL") continue;
+    const std::uint32_t group = task_group(last, *task.last);
+    if (group < of_last.size()) ++changes[of_last[group]].still;
   }
   for (std::uint32_t i = 0; i < first.groups.size(); ++i)
     change_of(first.groups[i], i).first_count += first.groups[i].tasks.size();
@@ -264,11 +268,11 @@ std::string headline_of(const DiffRecord& diff, std::span<const Findings> pictur
   const auto count = [&](std::string_view motion) {
     return static_cast<std::uint64_t>(std::ranges::count(diff.tasks, motion, &TaskChange::motion));
   };
-  const std::string total = with_thousands(pictures.back().tasks.size());
+  const std::string total = with_thousands(task_count(pictures.back()));
   if (!diff.is_same_process)
     return fmt::format(
         "These are pictures of two processes: {} tasks and {}; only their stacks can be compared.",
-        with_thousands(pictures.front().tasks.size()), total);
+        with_thousands(task_count(pictures.front())), total);
   const std::uint64_t still = count("STILL"), busy = count("BUSY"), moved = count("MOVED");
   const std::string time =
       !diff.elapsed_seconds ? "between the pictures"
@@ -280,13 +284,15 @@ std::string headline_of(const DiffRecord& diff, std::span<const Findings> pictur
     return change.presence == "STAYS" && change.finding.kind != "ROOT_BLOCKER";
   });
   if (deadlock != diff.findings.end()) out += fmt::format("In both pictures: {}. ", deadlock->finding.title);
-  if (still == pictures.back().tasks.size() && still != 0) {
+  const std::string noun = pictures.back().goroutines.empty() ? "thread" : "task";
+  if (still == task_count(pictures.back()) && still != 0) {
     out += fmt::format("{} not moved {}.",
-                       still == 1 ? "The only thread has" : fmt::format("All {} threads have", total), time);
+                       still == 1 ? "The only " + noun + " has" : fmt::format("All {} {}s have", total, noun),
+                       time);
   } else if (still == 0) {
-    out += fmt::format("None of {} stood still.", counted(pictures.back().tasks.size(), "thread"));
+    out += fmt::format("None of {} stood still.", counted(task_count(pictures.back()), noun));
   } else {
-    out += fmt::format("{} of {} threads {} not moved {}.", with_thousands(still), total,
+    out += fmt::format("{} of {} {}s {} not moved {}.", with_thousands(still), total, noun,
                        still == 1 ? "has" : "have", time);
   }
   if (busy != 0)
@@ -307,7 +313,10 @@ DiffRecord diff_findings(std::span<const Findings> pictures) {
       std::ranges::all_of(pictures, [&](const Findings& picture) { return is_same_process(first, picture); });
   diff.elapsed_seconds = seconds_between(first.target, last.target);
   diff.is_time_of_files = first.target.is_time_of_file || last.target.is_time_of_file;
-  if (diff.is_same_process) diff.tasks = diff_tasks(pictures, diff.elapsed_seconds);
+  if (diff.is_same_process) {
+    diff.tasks = diff_tasks(pictures, diff.elapsed_seconds);
+    std::ranges::move(diff_goroutines(pictures, diff.elapsed_seconds), std::back_inserter(diff.tasks));
+  }
   diff.groups = diff_groups(first, last, diff.tasks);
   diff.findings = diff_findings_of(first, last, diff.is_same_process);
   diff.heaps = diff_heaps(first, last);

@@ -3,6 +3,7 @@
 #include "reports/heap_change_message.h"
 #include "reports/printable.h"
 #include "reports/report_message.h"
+#include "reports/tasks.h"
 #include "reports/version.h"
 
 namespace standstill {
@@ -11,8 +12,8 @@ namespace {
 
 void fill_task(report::Diff::Task& out, const TaskChange& change, std::span<const Findings> pictures) {
   out.set_id(change.id);
-  const TaskRecord& task =
-      change.last ? pictures.back().tasks.at(*change.last) : pictures.front().tasks.at(*change.first);
+  const TaskRecord task =
+      change.last ? task_at(pictures.back(), *change.last) : task_at(pictures.front(), *change.first);
   if (!task.name.empty()) out.set_name(valid_utf8(task.name));
   report::Diff::Motion motion;
   if (report::Diff::Motion_Parse(change.motion, &motion)) out.set_motion(motion);

@@ -7,6 +7,7 @@
 #include "reports/stack_text.h"
 #include "reports/standpoint.h"
 #include "reports/target_text.h"
+#include "reports/tasks.h"
 
 #include <algorithm>
 #include <map>
@@ -79,7 +80,7 @@ class DiffText {
     std::map<std::uint32_t, GroupRecord> by_group;
     for (const TaskChange& change : diff_.tasks) {
       if (change.motion != "STILL") continue;
-      const std::uint32_t group = last.tasks.at(*change.last).group;
+      const std::uint32_t group = task_group(last, *change.last);
       if (group < last.groups.size()) by_group[group].tasks.push_back(*change.last);
     }
     std::vector<std::string> lines;
@@ -98,21 +99,25 @@ class DiffText {
     const bool is_proved = std::ranges::none_of(diff_.tasks, [](const TaskChange& change) {
       return change.motion == "STILL" && change.confidence != "CERTAIN";
     });
-    if (!is_proved) title += " (same stack and registers; cores do not tell whether they ran in between)";
+    if (!is_proved && !last.goroutines.empty())
+      title += " (same stack; of some it is not known whether they ran in between)";
+    else if (!is_proved)
+      title += " (same stack and registers; cores do not tell whether they ran in between)";
     return section(title, lines);
   }
 
-  std::string noun_of(const GroupRecord& group) const {
-    const auto& tasks = pictures_.back().tasks;
-    return std::ranges::all_of(group.tasks,
-                               [&](std::uint32_t task) { return tasks.at(task).kind == "THREAD"; })
-               ? "thread"
-               : "task";
+  std::string noun_of(const GroupRecord& group) const { return noun_of(pictures_.back(), group); }
+
+  static std::string noun_of(const Findings& picture, const GroupRecord& group) {
+    const auto goroutines =
+        std::ranges::count_if(group.tasks, [&](std::uint32_t task) { return is_goroutine(picture, task); });
+    if (goroutines == 0) return "thread";
+    return goroutines == std::ssize(group.tasks) ? "goroutine" : "task";
   }
 
   std::string name_of(const TaskChange& change) const {
-    const TaskRecord& task =
-        change.last ? pictures_.back().tasks.at(*change.last) : pictures_.front().tasks.at(*change.first);
+    const TaskRecord task =
+        change.last ? task_at(pictures_.back(), *change.last) : task_at(pictures_.front(), *change.first);
     std::string out = fmt::format("{} {}", task.kind == "GOROUTINE" ? "goroutine" : "thread", task.number);
     if (!task.name.empty()) out += fmt::format(" \"{}\"", printable(task.name, 64));
     return out;
@@ -140,7 +145,7 @@ class DiffText {
       }
       if (tasks.tasks.empty()) continue;
       const Findings& picture = motion == std::string_view("LEFT") ? pictures_.front() : pictures_.back();
-      out += section(fmt::format("{}: {}", word, counted(tasks.tasks.size(), "thread")),
+      out += section(fmt::format("{}: {}", word, counted(tasks.tasks.size(), noun_of(picture, tasks))),
                      {wrapped(to_task_list(picture, tasks), options_.width, "  ")});
     }
     return out;

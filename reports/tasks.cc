@@ -63,6 +63,10 @@ std::uint64_t task_number(const Findings& findings, std::uint32_t task) {
   return is_goroutine(findings, task) ? goroutine_at(findings, task).number : findings.tasks.at(task).number;
 }
 
+std::uint32_t task_group(const Findings& findings, std::uint32_t task) {
+  return is_goroutine(findings, task) ? goroutine_at(findings, task).group : findings.tasks.at(task).group;
+}
+
 bool is_idle_task(const Findings& findings, std::uint32_t task) {
   return !is_goroutine(findings, task) && findings.tasks.at(task).is_idle;
 }

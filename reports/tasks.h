@@ -21,6 +21,7 @@ inline bool is_goroutine(const Findings& findings, std::uint32_t task) {
 TaskRecord task_at(const Findings& findings, std::uint32_t task);
 std::string task_id(const Findings& findings, std::uint32_t task);
 std::uint64_t task_number(const Findings& findings, std::uint32_t task);
+std::uint32_t task_group(const Findings& findings, std::uint32_t task);
 bool is_idle_task(const Findings& findings, std::uint32_t task);
 // How long it has waited; nothing where that is not known.
 std::optional<double> task_wait_seconds(const Findings& findings, std::uint32_t task);
