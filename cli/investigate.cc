@@ -169,8 +169,9 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
     findings.groups.push_back(to_group_record(group, names, snapshot));
     findings.groups.back().is_hidden = goroutines && options.tasks != "all";
   }
-  add_wait_records(findings, symbolizer, waits, verdict,
-                   name_enclosing_objects(snapshot, symbolizer, waits, verdict));
+  add_wait_records(
+      findings, symbolizer, waits, verdict,
+      name_enclosing_objects(snapshot, symbolizer, {names.addresses, names.locations}, waits, verdict));
   if (goroutines) {
     add_goroutine_wait_records(findings, symbolizer, goroutine_waits);
     add_goroutine_findings(findings, goroutine_waits, goroutine_verdict);

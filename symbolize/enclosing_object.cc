@@ -250,7 +250,7 @@ void EnclosingObjects::find(const FrameValues& frame, const MemoryView& memory, 
                             std::vector<EnclosingObject>& found) {
   if (!state_->context) return;
   const auto [entry, is_new] = state_->scopes.try_emplace(frame.vaddr);
-  if (is_new) entry->second = find_scope_at(*state_->context, frame.vaddr);
+  if (is_new) entry->second = find_scope_at(*state_->context, frame.vaddr, frame.line);
   for (const FrameVariable& variable : entry->second.variables)
     if (const auto start = find_structure(variable, entry->second, frame, state_->bias, memory))
       Descent(wanted, found).enter(variable.structure, *start);

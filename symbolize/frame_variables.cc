@@ -205,17 +205,16 @@ bool is_structure(const DWARFDie& type) {
          type.getTag() == dwarf::DW_TAG_union_type;
 }
 
-FrameScope find_scope_at(llvm::DWARFContext& context, std::uint64_t vaddr) {
+FrameScope find_scope_at(llvm::DWARFContext& context, std::uint64_t vaddr, std::uint64_t line) {
   FrameScope scope;
   llvm::DWARFCompileUnit* const unit = context.getCompileUnitForCodeAddress(vaddr);
-  if (unit == nullptr) return scope;
+  // LLVM takes for granted that there is a first entry; in a damaged file there may be none.
+  if (unit == nullptr || !unit->getUnitDIE(false)) return scope;
   llvm::SmallVector<DWARFDie, 4> chain;
   unit->getInlinedChainForAddress(vaddr, chain);
   if (chain.empty()) return scope;
   if (const auto base = chain.back().find(dwarf::DW_AT_frame_base))
     if (const auto block = base->getAsBlock()) scope.frame_base.assign(block->begin(), block->end());
-  std::uint64_t line =
-      context.getLineInfoForAddress({vaddr, llvm::object::SectionedAddress::UndefSection}).Line;
   for (const DWARFDie& function : chain) {
     ScopeReader(vaddr, scope).read(function, line);
     line = dwarf::toUnsigned(function.find(dwarf::DW_AT_call_line), 0);

@@ -27,6 +27,9 @@ struct FrameValues {
   Address cfa;                               // 0 where unknown
   std::span<const std::uint64_t> registers;  // by DWARF number
   std::uint32_t known = 0;                   // bit N: register N is known
+  // That is executed, of the innermost inlined function; 0 where unknown. Who asks has read the line table
+  // already, and LLVM's reader of these does not bear damaged ones.
+  std::uint32_t line = 0;
 };
 
 // A type, and what gives it its name: itself, or in C often a typedef of a structure that has none.
@@ -58,7 +61,7 @@ bool is_structure(const llvm::DWARFDie& type);
 
 // Does not depend on a frame: asked once per address. Locals that lie in one slot all the time (as without
 // optimisation) and are declared behind the line that is executed are left out: nobody has set them yet.
-FrameScope find_scope_at(llvm::DWARFContext& context, std::uint64_t vaddr);
+FrameScope find_scope_at(llvm::DWARFContext& context, std::uint64_t vaddr, std::uint64_t line);
 
 // Where the structure lies that the variable is or points to, in this frame; `bias` as Module::load_bias.
 std::optional<Address> find_structure(const FrameVariable& variable, const FrameScope& scope,

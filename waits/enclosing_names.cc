@@ -20,8 +20,8 @@ constexpr std::size_t MOST_FRAMES = 64;  // of each
 
 class Naming {
  public:
-  Naming(const Snapshot& snapshot, const Symbolizer& symbolizer)
-      : snapshot_(snapshot), symbolizer_(symbolizer), unwinder_(snapshot, symbolizer) {}
+  Naming(const Snapshot& snapshot, const Symbolizer& symbolizer, const CodeNames& names)
+      : snapshot_(snapshot), symbolizer_(symbolizer), names_(names), unwinder_(snapshot, symbolizer) {}
 
   std::string name(const Resource& resource) {
     std::vector<EnclosingObject> found;
@@ -52,10 +52,12 @@ class Naming {
       EnclosingObjects* const objects = module ? objects_of(*module) : nullptr;
       if (objects == nullptr || i >= unwound.registers.size()) continue;
       const FrameRegisters& registers = unwound.registers[i];
+      const Location* const location = names_.find(frames[i].lookup_address());
       objects->find({.vaddr = snapshot_.modules[*module].to_vaddr(frames[i].lookup_address()),
                      .cfa = frames[i].cfa,
                      .registers = registers.values,
-                     .known = registers.known},
+                     .known = registers.known,
+                     .line = location == nullptr || location->chain.empty() ? 0 : location->chain[0].line},
                     snapshot_.memory, lock, found);
     }
   }
@@ -79,6 +81,7 @@ class Naming {
 
   const Snapshot& snapshot_;
   const Symbolizer& symbolizer_;
+  const CodeNames& names_;
   const Unwinder unwinder_;
   std::unordered_map<ThreadIndex, StackWithRegisters> stacks_;
   std::map<ModuleIndex, std::unique_ptr<EnclosingObjects>> objects_;
@@ -87,7 +90,8 @@ class Naming {
 }  // namespace
 
 std::vector<std::string> name_enclosing_objects(const Snapshot& snapshot, const Symbolizer& symbolizer,
-                                                const WaitTable& table, const Verdict& verdict) {
+                                                const CodeNames& code, const WaitTable& table,
+                                                const Verdict& verdict) {
   std::vector<std::string> names(table.resources.size());
   std::vector<ResourceIndex> wanted;
   const auto want = [&](ResourceIndex index) {
@@ -103,7 +107,7 @@ std::vector<std::string> name_enclosing_objects(const Snapshot& snapshot, const 
       if (const auto& resource = table.states[task].resource) want(*resource);
   }
   if (wanted.empty()) return names;
-  Naming naming(snapshot, symbolizer);
+  Naming naming(snapshot, symbolizer, code);
   for (const ResourceIndex index : wanted) names[index] = naming.name(table.resources[index]);
   return names;
 }

@@ -5,6 +5,7 @@
 
 #include "coredump/snapshot.h"
 #include "waits/explain_waits.h"
+#include "waits/stack_names.h"
 #include "waits/verdict.h"
 
 #include <string>
@@ -17,7 +18,9 @@ class Symbolizer;
 // For each of table.resources: "shop::Ledger::mutex" where that is what the object starts with, otherwise
 // "Account::lock of the Account at 0x7ffd39e4b198"; "" where nothing is known. Only the first locks of
 // `verdict` that lie in no module are looked at, so that it costs nothing where nothing hangs.
+// `code` names the frames of all stacks.
 std::vector<std::string> name_enclosing_objects(const Snapshot& snapshot, const Symbolizer& symbolizer,
-                                                const WaitTable& table, const Verdict& verdict);
+                                                const CodeNames& code, const WaitTable& table,
+                                                const Verdict& verdict);
 
 }  // namespace standstill
