@@ -7,6 +7,7 @@
 #include "cli/option_table.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/report_length.h"
 #include "cli/target.h"
 #include "cli/terminal.h"
 #include "coredump/write_capture.h"
@@ -118,6 +119,7 @@ int print_report(const Options& options, const Findings& findings) {
   if (!output) return give_up(output.error());
   const RenderOptions render{.color = use_color(options.color, output->descriptor()),
                              .width = terminal_width(output->descriptor()),
+                             .max_groups = options.verbose ? 0 : GROUPS_IN_FULL,
                              .all_frames = options.verbose};
   const auto formats = all_formats();
   const Format& format =

@@ -1,6 +1,7 @@
 // `standstill [report] TARGET`: why it is stuck.
 #include "cli/command.h"
 #include "cli/option_table.h"
+#include "cli/report_length.h"
 #include "cli/run.h"
 
 #include <algorithm>
@@ -8,8 +9,6 @@
 namespace standstill {
 
 namespace {
-
-constexpr std::size_t GROUPS_IN_FULL = 25;  // more of them follow in a line each
 
 std::vector<std::string> format_names() {
   std::vector<std::string> names;

@@ -4,6 +4,7 @@ the same stop. What goes wrong while one is taken ends with one line and leaves 
 
   capture.py STANDSTILL PROGRAM [ARGUMENT ...]
   capture.py STANDSTILL --readers PROGRAM [ARGUMENT ...]     only its report, and what other programs read from it
+  capture.py STANDSTILL --threads PROGRAM ARGUMENT ...       only its report, of a program with very many threads
   capture.py STANDSTILL --go VERSION                         the same of a Go program, read by delve, too
 """
 import json
@@ -190,10 +191,35 @@ def only_readers(standstill, is_go, program, *arguments):
             same_functions(run, running, program, folder, ("analysis",), is_go)
 
 
+def very_many_threads(standstill, program, *arguments):
+    try:
+        started = patient(os.path.abspath(program), *arguments)
+        running = started.__enter__()
+    except AssertionError as reason:
+        raise Skip(f"so many threads cannot be had here: {reason}") from None
+    try:
+        def run(*words):
+            environment = {**os.environ, "XDG_CACHE_HOME": running.folder, "DEBUGINFOD_URLS": ""}
+            return subprocess.run([standstill, *words], capture_output=True, text=True, env=environment)
+
+        same_report(run, running, running.folder)
+        path = os.path.join(running.folder, "capture")
+        threads = len(os.listdir(f"/proc/{running.pid}/task"))
+        done = run("capture", str(running.pid), "-o", path)
+        expect("the capture says how many threads it holds", f"{threads:,} threads" in done.stderr, done.stderr)
+        done = run("stacks", path)
+        expect("and they are in it", done.stdout.startswith(f"thread profile: total {threads}\n"), done.stdout[:200])
+    finally:
+        started.__exit__(None, None, None)
+
+
 def main():
     standstill, program, *arguments = sys.argv[1:]
-    if program in ("--readers", "--go"):
-        only_readers(standstill, program == "--go", *arguments)
+    if program in ("--readers", "--go", "--threads"):
+        if program == "--threads":
+            very_many_threads(standstill, *arguments)
+        else:
+            only_readers(standstill, program == "--go", *arguments)
         for text in FAILED:
             print("FAILED:", text)
         return 1 if FAILED else 0
