@@ -70,6 +70,28 @@ FindingRecord describe(const Findings& findings, const Members& members, bool is
   return finding;
 }
 
+FindingRecord describe_asleep(const Findings& findings, const LeakedGoroutines& leaked) {
+  FindingRecord finding;
+  finding.kind = "NOBODY_LEFT";
+  // C code, where there is any, may still call into Go.
+  const bool is_certain = leaked.is_layout_known && !leaked.has_c_code;
+  finding.confidence = is_certain ? "CERTAIN" : "PROBABLE";
+  finding.title = leaked.blocked == 1
+                      ? "The only goroutine is asleep, and nobody is left to wake it"
+                      : fmt::format("All {} goroutines are asleep, and nobody is left to wake them",
+                                    with_thousands(leaked.blocked));
+  finding.explanation =
+      "Each waits for a channel or lock; none runs, sleeps, polls or is in a system call, and no timer would "
+      "wake one.";
+  if (findings.goroutines.size() != leaked.blocked)
+    finding.explanation +=
+        " The runtime itself does not notice, because a goroutine of package os/signal waits for signals.";
+  for (std::uint32_t i = 0; i < findings.goroutines.size() && finding.tasks.size() < MOST_LISTED; ++i)
+    if (i < leaked.is_blocked.size() && leaked.is_blocked[i])
+      finding.tasks.push_back(task_id(findings, static_cast<std::uint32_t>(findings.tasks.size()) + i));
+  return finding;
+}
+
 }  // namespace
 
 void add_leak_findings(Findings& findings, const LeakedGoroutines& leaked) {
@@ -80,12 +102,13 @@ void add_leak_findings(Findings& findings, const LeakedGoroutines& leaked) {
     goroutine.is_blocked = true;
     groups[{goroutine.group, goroutine.state}].push_back(task);
   }
-  if (groups.empty()) return;
+  if (groups.empty() && !leaked.all_asleep) return;
   std::vector<const Members*> largest_first;
   for (const auto& [group, members] : groups) largest_first.push_back(&members);
   std::ranges::stable_sort(largest_first, std::greater(),
                            [](const Members* members) { return members->size(); });
   std::vector<FindingRecord> found;
+  if (leaked.all_asleep) found.push_back(describe_asleep(findings, leaked));
   for (const Members* members : largest_first)
     found.push_back(describe(findings, *members, leaked.is_layout_known));
   const bool leads = findings.findings.empty();

@@ -4,6 +4,7 @@
 #include "runtimes/go/condition_waiters.h"
 #include "runtimes/go/mark_roots.h"
 #include "runtimes/go/semaphores.h"
+#include "runtimes/go/timers.h"
 #include "waits/stack_pointers.h"
 
 #include <algorithm>
@@ -60,12 +61,14 @@ class Judge {
   LeakedGoroutines judge(const LeakOptions& options) {
     LeakedGoroutines result;
     result.is_layout_known = runtime_.is_layout_known();
+    result.has_c_code = has_foreign_threads();
     is_alive_.resize(stacks_.tasks.size());
     bool asks_heap = false;
     for (std::uint32_t i = 0; i < stacks_.tasks.size(); ++i) {
       const End end = end_of_task(i);
       is_alive_[i] = end == End::OTHERS;
       result.blocked += end != End::OTHERS;
+      result.is_blocked.push_back(end != End::OTHERS);
       asks_heap = asks_heap || (end != End::OTHERS && end != End::NEVER);
     }
     result.is_complete = !asks_heap || mark(options, result);
@@ -78,6 +81,9 @@ class Judge {
       if (end == End::NEVER && stacks_.tasks[i].id == 1 && reason_of(i) == "select (no cases)") continue;
       result.tasks.push_back(i);
     }
+    const auto never = static_cast<std::uint64_t>(std::ranges::count(result.never_runs, true));
+    if (result.blocked != 0 && result.blocked + count_signal_waiters() == stacks_.tasks.size())
+      result.all_asleep = never == result.blocked || count_timers(runtime_) == 0;
     return result;
   }
 
@@ -92,6 +98,28 @@ class Judge {
                        (task.status == GoStatus::LEAKED && runtime_.version().minor >= 26);
     // A bubble of testing/synctest goes on when all in it are blocked.
     return waits && !task.bubble ? ends_[task.wait_reason] : End::OTHERS;
+  }
+
+  bool has_foreign_threads() const {
+    return std::ranges::any_of(runtime_.snapshot().threads, [&](const Thread& thread) {
+      return std::ranges::none_of(scheduler_.machines(), [&](const Machine& machine) {
+        return machine.thread_id == static_cast<std::uint64_t>(thread.tid);
+      });
+    });
+  }
+
+  // Goroutines that only pass signals on.
+  std::uint64_t count_signal_waiters() const {
+    std::uint64_t count = 0;
+    for (const StackGroup& group : stacks_.groups) {
+      const bool waits_for_signals = std::ranges::any_of(group.frames, [&](const Frame& frame) {
+        const auto place = runtime_.find_function(frame.lookup_address());
+        return place && place->function.name == "os/signal.loop";
+      });
+      for (const std::uint32_t task : group.members)
+        count += waits_for_signals && end_of_task(task) == End::OTHERS;
+    }
+    return count;
   }
 
   // False where nothing can be said.

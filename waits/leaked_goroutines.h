@@ -20,12 +20,19 @@ namespace standstill {
 struct LeakedGoroutines {
   // Indices into GoroutineStacks::tasks, ascending.
   std::vector<std::uint32_t> tasks;
+  std::vector<bool> is_blocked;  // by task: whether it waits for something that others must do
   std::vector<bool> never_runs;  // the same by task; a main goroutine in an empty select never runs, too
   // Whether all were judged; otherwise only those that wait for a nil channel or an empty select, and `notes`
   // say why.
   bool is_complete = false;
   bool is_layout_known = true;  // of this Go version
   std::uint64_t blocked = 0;    // goroutines that wait for something that others must do
+  // What the runtime itself calls "all goroutines are asleep": each of the program's goroutines is one of
+  // these, and no timer is pending, or all of them are leaked anyway. Goroutines of package os/signal do not
+  // count, which wait for a signal from outside; they keep the runtime from noticing, as C code in the
+  // process does.
+  bool all_asleep = false;
+  bool has_c_code = false;  // there are threads that Go does not know
   std::uint64_t heap_bytes = 0, scanned_bytes = 0, reached_objects = 0;
   std::vector<Note> notes;
 };

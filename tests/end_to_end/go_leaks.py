@@ -48,6 +48,8 @@ def look_at(standstill, program):
     with patient(program) as running:
         running.until_asleep()
         core = running.gcore()
+        if '"NOBODY_LEFT"' in ask(standstill, "deadlocks", "--format", "json", *QUIETLY, core):
+            wrong.append("a program with sleepers and timers is called asleep")
         capture, small = (os.path.join(running.folder, name) for name in ("full.core", "small.core"))
         for memory, path in (("full", capture), ("analysis", small)):
             subprocess.run([standstill, "capture", "--memory", memory, "-o", path, *QUIETLY, str(running.pid)], check=True)
@@ -65,6 +67,16 @@ def look_at(standstill, program):
         sure = {task for task, name in functions.items() if re.match("leaked(Nil|NoCases)", name)}
         if leaked != sure or not notes:
             wrong.append(f"of a small capture {sorted(leaked)} and {notes} are said")
+    with patient(program, "-asleep") as running:
+        running.until_asleep()
+        core = running.gcore()
+        functions = functions_of(standstill, core)
+        _, _, report = leaked_in(standstill, core)
+        asleep = [finding for finding in report.get("findings", []) if finding["kind"] == "NOBODY_LEFT"]
+        # Main waits for a global channel: that nobody is left to send is a matter of who is there, not of what is reached.
+        expected = {task for task, name in functions.items() if name.startswith(("leaked", "main"))}
+        if len(asleep) != 1 or set(asleep[0]["tasks"]) != expected or "os/signal" not in asleep[0]["explanation"]:
+            wrong.append(f"of a program that is asleep this is said: {asleep}, and not {sorted(expected)}")
     return wrong
 
 
