@@ -58,11 +58,25 @@ std::unique_ptr<const GoRuntime> GoRuntime::find(const Snapshot& snapshot, std::
   }
   runtime->version_ = *version;
   runtime->layout_ = layout_of(version->minor);
-  for (const auto& module : runtime->modules_) {
-    read_versioned_fields(snapshot.memory, version->minor, module->data);
-    module->lines.set_gofunc(module->data.gofunc);
-  }
+  for (const auto& module : runtime->modules_) runtime->find_versioned_fields(*module);
   return runtime;
+}
+
+// Of a version that is not known its tables say which layout is theirs.
+void GoRuntime::find_versioned_fields(GoModule& module) {
+  constexpr int NEWEST_OF_EACH_LAYOUT[] = {27, 26, 25, 22, 20, 19};
+  const auto read_as = [&](int minor) {
+    read_versioned_fields(memory(), minor, module.data);
+    module.lines.set_gofunc(module.data.gofunc);
+  };
+  if (!is_layout_known()) {
+    for (const int minor : NEWEST_OF_EACH_LAYOUT) {
+      read_as(minor);
+      if (module.lines.has_inline_trees()) return;
+    }
+    are_tables_known_ = false;
+  }
+  read_as(version_.minor);
 }
 
 void GoRuntime::index_names(const GoModule& module) {

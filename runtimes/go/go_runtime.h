@@ -52,6 +52,8 @@ class GoRuntime {
   // Of the version, or of the nearest known one.
   const GoLayout& layout() const { return layout_; }
   bool is_layout_known() const { return layout_.minor == version_.minor; }
+  // Of a version that is not known: whether its modules' tables are laid out like those of one that is.
+  bool are_tables_known() const { return are_tables_known_; }
   const Snapshot& snapshot() const { return *snapshot_; }
   const MemoryView& memory() const { return snapshot_->memory; }
   // The one with the runtime in it first; plugins after it.
@@ -84,6 +86,7 @@ class GoRuntime {
  private:
   explicit GoRuntime(const Snapshot& snapshot) : snapshot_(&snapshot) {}
   void index_names(const GoModule& module);
+  void find_versioned_fields(GoModule& module);
   std::optional<GoVersion> find_version() const;
 
   const Snapshot* snapshot_;
@@ -92,6 +95,7 @@ class GoRuntime {
   std::vector<std::unique_ptr<GoModule>> modules_;
   std::unordered_map<std::string_view, std::pair<const GoModule*, std::uint32_t>> by_name_;
   int wrapper_id_ = -1;
+  bool are_tables_known_ = true;
 };
 
 }  // namespace standstill

@@ -220,7 +220,8 @@ Result<void> GoScheduler::check_unknown_layout() const {
   const auto failed = [&] {
     return failure(fmt::format("{}: layout not known; threads only", runtime_->version().text));
   };
-  if (machines_.empty() || statuses_.empty() || wait_reasons_.empty()) return failed();
+  if (machines_.empty() || statuses_.empty() || wait_reasons_.empty() || !runtime_->are_tables_known())
+    return failed();
   std::unordered_set<std::uint64_t> ids;
   for (std::size_t i = 0; i < size(); ++i) {
     const auto g = read_goroutine(*runtime_, goroutine_address(i));

@@ -138,32 +138,61 @@ std::int32_t GoLineTable::pcdata_at(const GoFunction& function, std::uint32_t in
   return offset ? value_at(function, *offset, pc).value_or(-1) : -1;
 }
 
-Address GoLineTable::funcdata(const GoFunction& function, std::uint32_t index) const {
-  if (index >= function.funcdata_count || !gofunc_) return {};
-  const auto offset = read<std::uint32_t>(
-      functions_.bytes(), function.tables + (std::uint64_t{function.pcdata_count} + index) * 4);
-  return !offset || *offset == NONE ? Address() : gofunc_ + *offset;
+std::uint32_t GoLineTable::funcdata_offset(const GoFunction& function, std::uint32_t index) const {
+  if (index >= function.funcdata_count) return NONE;
+  return read<std::uint32_t>(functions_.bytes(),
+                             function.tables + (std::uint64_t{function.pcdata_count} + index) * 4)
+      .value_or(NONE);
 }
 
-std::vector<GoCall> GoLineTable::calls_at(const GoFunction& function, Address pc) const {
+Address GoLineTable::funcdata(const GoFunction& function, std::uint32_t index) const {
+  const std::uint32_t offset = funcdata_offset(function, index);
+  return !gofunc_ || offset == NONE ? Address() : gofunc_ + offset;
+}
+
+bool GoLineTable::has_inline_trees() const {
+  constexpr std::size_t ENOUGH = 256;
+  const std::string_view names = as_text(names_.bytes());
+  std::size_t asked = 0;
+  for (std::uint32_t i = 0; i < count_ && asked < ENOUGH; ++i) {
+    const auto function = at(i);
+    if (!function) continue;
+    const std::uint32_t offset = funcdata_offset(*function, FUNCDATA_INLINE_TREE);
+    if (offset == NONE) continue;
+    ++asked;
+    const auto call = gofunc_ ? read_inlined_call(gofunc_ + offset) : std::nullopt;
+    // A name begins where another one has ended.
+    if (!call || call->name == 0 || call->name >= names.size() || names[call->name - 1] != '\0' ||
+        names[call->name] == '\0' || call->parent >= function->end - function->entry)
+      return false;
+  }
+  return true;
+}
+
+std::optional<GoLineTable::InlinedCall> GoLineTable::read_inlined_call(Address address) const {
   // struct inlinedCall (runtime/symtab.go; since 1.20 symtabinl.go)
   //   1.18: +0 parent i16, +2 funcID, +4 file, +8 line, +12 func_ (name), +16 parentPc;  20 bytes
   //   1.20: +0 funcID, +4 nameOff, +8 parentPc, +12 startLine;                            16 bytes
+  std::uint8_t bytes[20] = {};
+  if (!memory_->copy(address, {bytes, inlined_call_size()})) return std::nullopt;
+  InlinedCall call;
+  call.id = bytes[has_start_lines_ ? 0 : 2];
+  std::memcpy(&call.name, bytes + (has_start_lines_ ? 4 : 12), 4);
+  std::memcpy(&call.parent, bytes + (has_start_lines_ ? 8 : 16), 4);
+  if (has_start_lines_) std::memcpy(&call.start_line, bytes + 12, 4);
+  return call;
+}
+
+std::vector<GoCall> GoLineTable::calls_at(const GoFunction& function, Address pc) const {
   std::vector<GoCall> calls;
   const Address tree = funcdata(function, FUNCDATA_INLINE_TREE);
   while (tree && calls.size() < DEEPEST_INLINING) {
     const std::int32_t index = pcdata_at(function, PCDATA_INLINE_INDEX, pc);
     if (index < 0) break;
-    const Address entry = tree + static_cast<std::uint64_t>(index) * (has_start_lines_ ? 16 : 20);
-    std::uint8_t bytes[20] = {};
-    if (!memory_->copy(entry, {bytes, has_start_lines_ ? std::size_t{16} : std::size_t{20}})) break;
-    const std::uint8_t id = bytes[has_start_lines_ ? 0 : 2];
-    std::uint32_t name = 0, parent = 0, start_line = 0;
-    std::memcpy(&name, bytes + (has_start_lines_ ? 4 : 12), 4);
-    std::memcpy(&parent, bytes + (has_start_lines_ ? 8 : 16), 4);
-    if (has_start_lines_) std::memcpy(&start_line, bytes + 12, 4);
-    calls.push_back({text_at(names_.bytes(), name), id, pc, true, start_line});
-    pc = function.entry + parent;
+    const auto call = read_inlined_call(tree + static_cast<std::uint64_t>(index) * inlined_call_size());
+    if (!call) break;
+    calls.push_back({text_at(names_.bytes(), call->name), call->id, pc, true, call->start_line});
+    pc = function.entry + call->parent;
     if (!function.contains(pc))
       return {{function.name, function.id, calls.front().pc, false, function.start_line}};
   }

@@ -91,12 +91,25 @@ class GoLineTable {
   // Where funcdata[index] lies; 0 for none.
   Address funcdata(const GoFunction& function, std::uint32_t index) const;
 
+  // Whether what funcdata() leads to are trees of inlined functions, asked of some hundred functions: what
+  // tells a right gofunc from a wrong one.
+  bool has_inline_trees() const;
+
   // The functions at `pc`, innermost first; the last one is `function` itself.
   std::vector<GoCall> calls_at(const GoFunction& function, Address pc) const;
   GoLine line_at(const GoFunction& function, Address pc) const;
 
  private:
   std::string_view text_at(Bytes table, std::uint64_t offset) const;
+  // funcdata[index] as it stands in the table; NONE for none.
+  std::uint32_t funcdata_offset(const GoFunction& function, std::uint32_t index) const;
+  // The entry of an inline tree at `address`, as the version has it; nothing where it cannot be read.
+  struct InlinedCall {
+    std::uint8_t id = 0;
+    std::uint32_t name = 0, parent = 0, start_line = 0;
+  };
+  std::optional<InlinedCall> read_inlined_call(Address address) const;
+  std::size_t inlined_call_size() const { return has_start_lines_ ? 16 : 20; }
   std::uint32_t entry_offset(std::size_t index) const;
 
   const MemoryView* memory_;

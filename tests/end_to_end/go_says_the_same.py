@@ -45,8 +45,8 @@ def dumped_core(program, *arguments):
         yield running, core, *folders
 
 
-def young_heap(standstill, program):
-    """Before the first collection nothing is published yet, and the runtime adds up all that it has."""
+def young_heap(standstill, program, kept):
+    """Before the first collection nothing is published yet, and the runtime adds up all that it has. Our profile is `kept` as a file."""
     with patient(program, "-collect=false") as running:
         running.until_asleep()
         core = running.gcore()
@@ -57,6 +57,7 @@ def young_heap(standstill, program):
         profile = os.path.join(folder, "ours")
         go_profiles.ask(standstill, "pprof", "--profile", "allocs", *go_profiles.QUIETLY, "-o", profile, core)
         ours = go_profiles.read_profile(profile)
+        shutil.copy(profile, kept)
         # What the program allocated since, to write its dump, comes in samples of its own.
         expected = own.counter()
         missing = [line for line in (ours.counter() - expected).elements() if line[0] and not is_of_dump(line[0])]
@@ -70,15 +71,20 @@ def is_of_dump(stack):
     return "main.main" not in names or bool(names & {"main.obey", "main.dump", "main.settle"})
 
 
-def readers(standstill, core, folder):
-    """What other programs make of our output: `go tool pprof` of every profile, a difference of two, and panicparse."""
+def readers(standstill, core, folder, young):
+    """What other programs make of our output: `go tool pprof` of every profile, the difference from the `young` process's, and panicparse."""
     found = []
     profiles = {}
     for kind in ("goroutine", *go_profiles.KINDS):
         profiles[kind] = os.path.join(folder, kind + ".pb.gz")
         go_profiles.ask(standstill, "pprof", "--profile", kind, *go_profiles.QUIETLY, "-o", profiles[kind], core)
         found += run_reader(folder, "go", "tool", "pprof", "-symbolize=none", "-top", profiles[kind])
-    found += run_reader(folder, "go", "tool", "pprof", "-symbolize=none", "-base", profiles["heap"], "-top", profiles["heap"])
+    grown = os.path.join(folder, "grown.pb.gz")
+    found += run_reader(folder, "go", "tool", "pprof", "-symbolize=none", "-base", young, "-proto", "-output", grown, profiles["allocs"])
+    if os.path.exists(grown):
+        before, after, difference = (totals(path) for path in (young, profiles["allocs"], grown))
+        if difference != [new - old for old, new in zip(before, after)]:
+            found.append(f"-base of two cores: {difference}, but the totals are {before} and {after}")
     results = [("go tool pprof", found)]
     if shutil.which("panicparse"):
         text = go_profiles.ask(standstill, "stacks", "--debug", "2", "--tasks", "goroutines", *go_profiles.QUIETLY, core)
@@ -87,6 +93,11 @@ def readers(standstill, core, folder):
         expected = len(go_texts.goroutines(text.decode("utf-8", "surrogateescape")))
         results.append(("panicparse", [] if counted == expected else [f"it counts {counted} goroutines of {expected}: {done.stderr.decode()[:300]}"]))
     return results
+
+
+def totals(path):
+    """The sum of all samples, by type."""
+    return [sum(column) for column in zip(*(values for _, values, _ in go_profiles.read_profile(path).samples))]
 
 
 def run_reader(folder, *words):
@@ -105,8 +116,9 @@ def look_at(standstill, version, go, variant, keep):
         with dumped_core(program) as (running, core, before, after):
             results += go_texts.differences(standstill, core, before).items()
             results += go_profiles.differences(standstill, core, before, after).items()
-            results += young_heap(standstill, program)
-            results += readers(standstill, core, running.folder)
+            young = os.path.join(folder, "young.pb.gz")
+            results += young_heap(standstill, program, young)
+            results += readers(standstill, core, running.folder, young)
             if keep:
                 place = os.path.join(keep, f"{version}-{variant}")
                 os.makedirs(place, exist_ok=True)
