@@ -105,3 +105,30 @@ TEST_CASE("entries of the list that lead nowhere are counted in a note") {
   REQUIRE(stacks.notes.size() == 1);
   CHECK(stacks.notes[0].text.starts_with("1 entries of Go's list"));
 }
+
+TEST_CASE("a goroutine that the collector holds, or whose stack is just being copied, ends where it must") {
+  SyntheticGo go = program();
+  SyntheticGo::Goroutine scanned = worker(10), copied = worker(11);
+  scanned.status = GoStatus::WAITING | GoStatus::SCAN;
+  copied.status = GoStatus::COPYSTACK;
+  go.add(scanned);
+  const std::uint64_t g = go.add(copied);
+  // The new stack is entered already, and sched still leads into the old one, far above it.
+  const std::uint64_t low = go.allocate(2048);
+  const std::uint64_t old_low = go.get(g + GoroutineLayout::STACK_LO);
+  REQUIRE(old_low < low);
+  go.put(g + GoroutineLayout::STACK_LO, old_low - 4096);
+  go.put(g + GoroutineLayout::STACK_HI, old_low - 2048);
+  const Snapshot snapshot = go.take();
+  const GoroutineStacks stacks = stacks_of(snapshot);
+  REQUIRE(stacks.tasks.size() == 2);
+  CHECK(stacks.tasks[0].is_scanned);
+  CHECK(stacks.tasks[0].status == GoStatus::WAITING);
+  CHECK(stacks.tasks[1].status == GoStatus::COPYSTACK);
+  REQUIRE(stacks.groups.size() == 2);
+  for (const StackGroup& group : stacks.groups) {
+    const bool is_copied = group.members.front() == 1;
+    CHECK(group.end == (is_copied ? StackEnd::NO_PROGRESS : StackEnd::OUTERMOST));
+    CHECK(group.frames.size() == (is_copied ? 1 : 4));
+  }
+}
