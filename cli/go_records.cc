@@ -5,10 +5,12 @@
 #include "reports/tasks.h"
 #include "runtimes/go/go_clock.h"
 #include "runtimes/go/profile_labels.h"
+#include "runtimes/go/traceback_remarks.h"
 #include "symbolize/go_locations.h"
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <span>
 #include <unordered_map>
@@ -88,6 +90,7 @@ class GoRecords {
     findings_.go.minor_version = runtime_.version().minor;
     findings_.go.has_arguments = options_.with_arguments;
     findings_.go.elides_frames = options_.elides_frames;
+    findings_.go.prints_labels = prints_labels(runtime_);
     findings_.target.goroutine_count = stacks_.tasks.size();
     findings_.goroutines.resize(stacks_.tasks.size());
     first_group_ = findings_.groups.size();
@@ -149,14 +152,15 @@ class GoRecords {
       record.state = state_of(task, waits_.kind_of_group[record.group - first_group_]);
       record.creator = creator_of(task);
       record.labels = labels_of(task.labels);
+      record.remark = remark_of(task.bubble);
       if (now && task.waiting_since > 0 && task.waiting_since <= *now)
         record.waited_ns = *now - task.waiting_since;
     }
   }
 
   std::uint32_t state_of(const GoroutineTask& task, std::string_view kind_of_lock) {
-    const std::uint32_t number =
-        std::uint32_t{task.status} << 16 | std::uint32_t{task.wait_reason} << 1 | task.is_scanned;
+    const std::uint32_t number = std::uint32_t{task.status} << 16 | std::uint32_t{task.wait_reason} << 2 |
+                                 (task.bubble ? 2u : 0u) | (task.is_scanned ? 1u : 0u);
     const auto [entry, is_new] =
         states_.try_emplace({number, kind_of_lock}, static_cast<std::uint32_t>(findings_.go.states.size()));
     if (!is_new) return entry->second;
@@ -168,12 +172,40 @@ class GoRecords {
                                                 : scheduler_.status(task.status);
     if (task.status == GoStatus::LEAKED && runtime_.version().minor >= 26) state.mark += " (leaked)";
     if (task.is_scanned) state.mark += " (scan)";
+    if (task.bubble && is_durable(reason, task.status) && !state.text.ends_with("(durable)"))
+      state.mark += " (durable)";
     state.kind = kind_of_wait(reason, task.status);
     // "semacquire" says little, and a writer that waits for others waits in the Mutex inside its RWMutex.
     if ((state.kind == "SEMAPHORE" || state.kind == "MUTEX") && !kind_of_lock.empty())
       state.kind = kind_of_lock;
     state.counts_minutes = task.status == GoStatus::WAITING || task.status == GoStatus::SYSCALL;
     findings_.go.states.push_back(std::move(state));
+    return entry->second;
+  }
+
+  // Whether a bubble of testing/synctest takes this for idle. (runtime2.go, isIdleInSynctest; since 1.25 the
+  // words of other such waits say so themselves.)
+  bool is_durable(std::string_view reason, std::uint32_t status) const {
+    constexpr std::string_view IDLE[] = {"chan receive (nil chan)",
+                                         "chan send (nil chan)",
+                                         "select (no cases)",
+                                         "sleep",
+                                         "sync.Cond.Wait",
+                                         "coroutine",
+                                         "synctest.Run",
+                                         "synctest.Wait"};
+    return runtime_.version().minor >= 25 && status == GoStatus::WAITING &&
+           std::ranges::find(IDLE, reason) != std::end(IDLE);
+  }
+
+  std::uint32_t remark_of(Address bubble) {
+    if (!bubble) return NONE;
+    const auto [entry, is_new] = remarks_.try_emplace(bubble, NONE);
+    if (!is_new) return entry->second;
+    const std::string text = synctest_remark(runtime_, bubble);
+    if (text.empty()) return NONE;
+    entry->second = static_cast<std::uint32_t>(findings_.go.remarks.size());
+    findings_.go.remarks.push_back(text);
     return entry->second;
   }
 
@@ -268,7 +300,7 @@ class GoRecords {
   std::vector<std::vector<ArgumentPlace>> places_;  // by group
   std::vector<std::vector<Value>> values_;          // likewise
   std::map<std::pair<std::uint32_t, std::string_view>, std::uint32_t> states_;
-  std::unordered_map<Address, std::uint32_t> creators_, labels_;
+  std::unordered_map<Address, std::uint32_t> creators_, labels_, remarks_;
   std::map<std::map<std::string, std::string>, std::uint32_t> label_sets_;
 };
 
@@ -310,6 +342,9 @@ void add_goroutine_wait_records(Findings& findings, const Symbolizer& symbolizer
       record.detail +=
           fmt::format("; only {} of {} waiters are listed", MOST_WAITERS, resource.waiters.size());
   }
+  for (const GoroutineWaits::Select& select : waits.selects)
+    findings.go.selects.push_back({select.task, select.first, select.count});
+  for (const std::uint32_t channel : waits.channels) findings.go.channels.push_back(index_of[channel]);
   for (std::size_t i = 0; i < waits.resource_of.size() && i < findings.goroutines.size(); ++i)
     if (waits.resource_of[i] != GoroutineWaits::NONE)
       findings.goroutines[i].resource = index_of[waits.resource_of[i]];

@@ -152,6 +152,7 @@ struct GoroutineRecord {
   std::uint32_t labels = NONE;    // index into GoRecord::label_sets
   std::uint32_t resource = NONE;  // index into Findings::resources
   std::uint32_t thread = NONE;    // index into Findings::tasks
+  std::uint32_t remark = NONE;    // index into GoRecord::remarks
   bool is_locked_to_thread = false;
   bool is_blocked = false;  // waits for what a task holds, or for something nobody will give
 };
@@ -160,12 +161,21 @@ struct GoroutineRecord {
 struct GoRecord {
   struct State {
     std::string text;             // "chan receive", "syscall": the runtime's own words
-    std::string mark;             // " (scan)", " (leaked)": stands behind them
+    std::string mark;             // " (scan)", " (leaked)", " (durable)": stands behind them
     std::string kind;             // of the wait; "" where unknown
     bool counts_minutes = false;  // the runtime tells since when, at this status
   };
+  // A goroutine that waits for any of several channels.
+  struct Select {
+    std::uint32_t goroutine = 0;         // index into Findings::goroutines
+    std::uint32_t first = 0, count = 0;  // in `channels`
+  };
   int minor_version = 0;
+  std::vector<Select> selects;          // by goroutine, ascending
+  std::vector<std::uint32_t> channels;  // indices into Findings::resources
   std::vector<State> states;
+  std::vector<std::string> remarks;  // ", synctest bubble 3": stand behind states where a version prints them
+  bool prints_labels = false;        // in tracebacks, as the program was told to (GODEBUG=tracebacklabels=1)
   std::vector<CreatedBy> creators;
   std::vector<std::map<std::string, std::string>> label_sets;
   // Of each goroutine, in the order of its group's frames, each VALUE of each frame, as ULEB128; a block for

@@ -1,5 +1,6 @@
 #include "reports/goroutine_profile.h"
 
+#include "base/quoted.h"
 #include "reports/phrases.h"
 #include "reports/printable.h"
 #include "reports/tab_columns.h"
@@ -44,30 +45,10 @@ std::string key_of(const std::vector<const FrameRecord*>& frames) {
   return key;
 }
 
-// strconv.Quote for what labels are made of; other bytes as \x.. .
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      out.append({'\\', c});
-    else if (c == '\n')
-      out += "\\n";
-    else if (c == '\t')
-      out += "\\t";
-    else if (c == '\r')
-      out += "\\r";
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
-    else
-      out += c;
-  }
-  return out += '"';
-}
-
 std::string key_of_labels(const std::map<std::string, std::string>& labels) {
   std::string key = "\n# labels: {";
   for (const auto& [name, value] : labels)
-    key += fmt::format("{}{}:{}", key.ends_with('{') ? "" : ", ", quoted(name), quoted(value));
+    key += fmt::format("{}{}:{}", key.ends_with('{') ? "" : ", ", go_quoted(name), go_quoted(value));
   return key += '}';
 }
 

@@ -1,5 +1,6 @@
 #include "reports/goroutine_traceback.h"
 
+#include "base/quoted.h"
 #include "reports/printable.h"
 
 #include <algorithm>
@@ -8,8 +9,10 @@
 #include <charconv>
 #include <cstddef>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -194,6 +197,20 @@ class Paper {
   char* end_ = nullptr;
 };
 
+// ` labels:{"key": "value"}` (1.26), ` {key: "a value"}`: with quotes only where they are needed (1.27).
+std::string text_of_labels(const std::map<std::string, std::string>& labels, int minor) {
+  constexpr std::string_view PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./_";
+  const auto shown = [&](const std::string& text) {
+    const bool is_plain = minor >= 27 && text.find_first_not_of(PLAIN) == std::string::npos;
+    return is_plain ? text : go_quoted_in_ascii(text);
+  };
+  std::string out;
+  for (const auto& [key, value] : labels)
+    out += fmt::format("{}{}: {}", out.empty() ? minor >= 27 ? " {" : " labels:{" : ", ", shown(key),
+                       shown(value));
+  return out.empty() ? out : out + "}";
+}
+
 class Writer {
  public:
   explicit Writer(const Findings& findings) : findings_(findings), go_(findings.go) {
@@ -206,6 +223,8 @@ class Writer {
         forms_[i].room += piece.text.size() + (piece.is_value ? Paper::LONGEST_NUMBER : 0);
     }
     for (const CreatedBy& creator : go_.creators) creators_.push_back(creator_form(creator));
+    for (std::size_t i = 0; go_.prints_labels && i < go_.label_sets.size(); ++i)
+      label_texts_.push_back(text_of_labels(go_.label_sets[i], go_.minor_version));
   }
 
   void write(const TextSink& sink) {
@@ -260,6 +279,8 @@ class Writer {
     std::size_t room = FIXED_TEXT;
     if (const GoRecord::State* const state = state_of(goroutine))
       room += state->text.size() + state->mark.size();
+    if (goroutine.remark < go_.remarks.size()) room += go_.remarks[goroutine.remark].size();
+    if (goroutine.labels < label_texts_.size()) room += label_texts_[goroutine.labels].size();
     if (goroutine.group < forms_.size()) room += forms_[goroutine.group].room;
     if (goroutine.creator < creators_.size())
       room += creators_[goroutine.creator].function.size() + creators_[goroutine.creator].place.size();
@@ -311,13 +332,20 @@ class Writer {
       out.add(" minutes");
     }
     if (goroutine.is_locked_to_thread) out.add(", locked to thread");
-    out.add("]:\n");
+    if (goroutine.remark < go_.remarks.size()) out.add(go_.remarks[goroutine.remark]);
+    const bool has_labels = goroutine.labels < label_texts_.size();
+    if (has_labels && go_.minor_version == 26) out.add(label_texts_[goroutine.labels]);
+    out.add("]");
+    if (has_labels && go_.minor_version >= 27) out.add(label_texts_[goroutine.labels]);
+    out.add(":\n");
   }
 
   const Findings& findings_;
   const GoRecord& go_;
   std::vector<Form> forms_;  // by group
   std::vector<CreatorForm> creators_;
+  std::vector<std::string>
+      label_texts_;  // by set of labels, as headers have them; empty where they have none
 };
 
 }  // namespace

@@ -70,11 +70,12 @@ void add_values(pprof::Sample& sample, const std::vector<std::int64_t>& values) 
 
 void add_samples(ProfileBuilder& builder, const Findings& findings, const ProfileOptions& options) {
   const bool is_wait = options.sample_type == WAIT_PROFILE;
+  const bool is_of_goroutines = options.sample_type == GOROUTINE_PROFILE;
   // Groups that differ only in how frames were found are one stack here.
   std::map<std::vector<std::uint64_t>, pprof::Sample*> samples;
   for (const GroupRecord& group : findings.groups) {
-    // Goroutines have profiles of their own.
-    if (group.tasks.empty() || is_goroutine(findings, group.tasks.front())) continue;
+    // What the runtime itself writes of goroutines, one sample a stack, is a profile of its own.
+    if (group.tasks.empty() || is_goroutine(findings, group.tasks.front()) != is_of_goroutines) continue;
     const std::vector<std::uint64_t> ids = builder.locations(group.frames);
     const auto add_sample = [&] {
       pprof::Sample& sample = *builder.profile().add_sample();
@@ -82,7 +83,7 @@ void add_samples(ProfileBuilder& builder, const Findings& findings, const Profil
       return &sample;
     };
     for (const std::uint32_t index : group.tasks) {
-      const TaskRecord& task = findings.tasks.at(index);
+      const TaskRecord task = task_at(findings, index);
       const std::vector<std::int64_t> values = values_of(task, is_wait);
       if (values.empty()) continue;
       pprof::Sample* own = nullptr;

@@ -14,6 +14,10 @@ namespace standstill {
 // time (wait/nanoseconds). A plain core knows it of hardly any.
 inline constexpr std::string_view WAIT_PROFILE = "wait";
 
+// Of goroutines instead of threads, to be had with one sample a goroutine; one sample a stack, as the runtime
+// itself writes it, is in reports/runtime_pprof.h.
+inline constexpr std::string_view GOROUTINE_PROFILE = "goroutine";
+
 struct ProfileOptions {
   std::string_view sample_type = "threads";  // counted in "count"; or WAIT_PROFILE
   bool per_task = false;  // one sample a task, with labels that name it, instead of one a stack

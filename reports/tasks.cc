@@ -1,11 +1,28 @@
 #include "reports/tasks.h"
 
+#include <algorithm>
+
 namespace standstill {
 
 namespace {
 
 const GoroutineRecord& goroutine_at(const Findings& findings, std::uint32_t task) {
   return findings.goroutines.at(task - findings.tasks.size());
+}
+
+// "any of channel:0xc000012345 (channel: no buffer, 1 receiver waiting), ..."; "" for what is no select.
+std::string describe_select(const Findings& findings, const GoroutineRecord& goroutine) {
+  constexpr std::uint32_t MOST_SHOWN = 8;
+  const auto index = static_cast<std::uint32_t>(&goroutine - findings.goroutines.data());
+  const auto select = std::ranges::lower_bound(findings.go.selects, index, {}, &GoRecord::Select::goroutine);
+  if (select == findings.go.selects.end() || select->goroutine != index) return {};
+  std::string text = "any of ";
+  for (std::uint32_t i = 0; i < std::min(select->count, MOST_SHOWN); ++i) {
+    const ResourceRecord& channel = findings.resources.at(findings.go.channels.at(select->first + i));
+    text.append(i == 0 ? "" : ", ").append(channel.id).append(" (").append(channel.detail).append(")");
+  }
+  if (select->count > MOST_SHOWN) text += " and " + std::to_string(select->count - MOST_SHOWN) + " more";
+  return text;
 }
 
 WaitRecord wait_of(const Findings& findings, const GoroutineRecord& goroutine, const GoRecord::State& state) {
@@ -16,6 +33,7 @@ WaitRecord wait_of(const Findings& findings, const GoroutineRecord& goroutine, c
     wait.resource = findings.resources[goroutine.resource].id;
     wait.detail = findings.resources[goroutine.resource].detail;
   }
+  if (wait.resource.empty()) wait.detail = describe_select(findings, goroutine);
   if (goroutine.waited_ns >= 0) {
     wait.duration_seconds = static_cast<double>(goroutine.waited_ns) / 1e9;
     wait.bound = "AT_LEAST";

@@ -44,8 +44,9 @@ void add_options(CLI::App& app, Options& options) {
                      "convert a heap dump that gperftools or jemalloc wrote itself, instead of TARGET");
   from->type_name("FILE")->take_last()->excludes(app.get_option("TARGET"));
   app.get_option("TARGET")->required(false);
-  app.add_flag("--per-task", options.per_task,
-               "one sample for each thread, with labels that name it, instead of one for each stack");
+  app.add_flag(
+      "--per-task", options.per_task,
+      "one sample for each thread or goroutine, with labels that name it, instead of one for each stack");
   add_frame_limit_option(app, options);
 }
 
@@ -69,7 +70,7 @@ Result<std::string> runtime_profile(const RuntimeProfileRecord& profile, const F
 std::string profile_of(const Findings& findings, const Options& options) {
   if (!options.profile.empty()) return options.profile;
   for (const RuntimeProfileRecord& profile : findings.runtime_profiles)
-    if (profile.missing.empty() && !options.per_task) return profile.name;
+    if (profile.missing.empty()) return profile.name;
   return "threads";
 }
 
@@ -77,6 +78,9 @@ std::string profile_of(const Findings& findings, const Options& options) {
 Result<std::string> write(const Findings& findings, const Options& options) {
   const bool as_text = options.debug == 1;
   const std::string name = profile_of(findings, options);
+  // Of each goroutine a sample with its labels: more than the runtime's own profile has.
+  if (name == GOROUTINE_PROFILE && options.per_task && !as_text && !findings.goroutines.empty())
+    return to_profile(findings, {.sample_type = GOROUTINE_PROFILE, .per_task = true});
   for (const RuntimeProfileRecord& profile : findings.runtime_profiles)
     if (profile.name == name) return runtime_profile(profile, findings, as_text);
   if (is_heap_profile(name) && !as_text) return to_heap_profile(findings, name);

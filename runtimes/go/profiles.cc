@@ -1,6 +1,6 @@
 #include "runtimes/go/profiles.h"
 
-#include "runtimes/go/quoted.h"
+#include "base/quoted.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "runtimes/go/quoted.h"
+#include "base/quoted.h"
 
 #include <array>
 #include <cstdint>
@@ -79,6 +79,29 @@ std::string go_quoted(std::string_view text) {
       fmt::format_to(std::back_inserter(out), "\\x{:02x}", code);
     else if (!is_invisible(code))
       out += text.substr(0, length);
+    else if (code < 0x10000)
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", code);
+    else
+      fmt::format_to(std::back_inserter(out), "\\U{:08x}", code);
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return out += '"';
+}
+
+std::string go_quoted_in_ascii(std::string_view text) {
+  std::string out = "\"";
+  while (!text.empty()) {
+    const auto [code, length] = decode(text);
+    if (length == 0)
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<std::uint8_t>(text.front()));
+    else if (code == '"' || code == '\\')
+      (out += '\\') += static_cast<char>(code);
+    else if (code == '\n' || code == '\r' || code == '\t')
+      (out += '\\') += code == '\n' ? 'n' : code == '\r' ? 'r' : 't';
+    else if (code >= ' ' && code <= '~')
+      out += static_cast<char>(code);
+    else if (code < 127)
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", code);
     else if (code < 0x10000)
       fmt::format_to(std::back_inserter(out), "\\u{:04x}", code);
     else

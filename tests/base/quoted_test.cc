@@ -1,4 +1,4 @@
-#include "runtimes/go/quoted.h"
+#include "base/quoted.h"
 
 #include <string>
 
@@ -23,6 +23,17 @@ TEST_CASE("bytes that are no UTF-8 are quoted one by one") {
   CHECK(go_quoted("\xed\xa0\x80") == R"("\xed\xa0\x80")");  // half of a surrogate pair
   CHECK(go_quoted("\xf4\x90\x80\x80") == R"("\xf4\x90\x80\x80")");
   CHECK(go_quoted("a\xe2\x82") == R"("a\xe2\x82")");
+}
+
+// As runtime/print.go of Go 1.27 has it: newline, return and tab by name, ASCII as it is, all else escaped.
+TEST_CASE("text is quoted as Go's runtime quotes labels in tracebacks") {
+  CHECK(go_quoted_in_ascii("foobar") == R"("foobar")");
+  CHECK(go_quoted_in_ascii("foo\nbar\t\r") == R"("foo\nbar\t\r")");
+  CHECK(go_quoted_in_ascii("a\\b\"c") == R"("a\\b\"c")");
+  CHECK(go_quoted_in_ascii("\x01") == R"("\x01")");
+  CHECK(go_quoted_in_ascii("\xff") == R"("\xff")");
+  CHECK(go_quoted_in_ascii("\u00e4") == R"("\u00e4")");
+  CHECK(go_quoted_in_ascii("\U0001f601") == R"("\U0001f601")");
 }
 
 }  // namespace standstill

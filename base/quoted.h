@@ -10,4 +10,8 @@ namespace standstill {
 // escapes.
 std::string go_quoted(std::string_view text);
 
+// The same as Go's runtime prints it in tracebacks: only ASCII stays as it is. (runtime/print.go,
+// printquoted)
+std::string go_quoted_in_ascii(std::string_view text);
+
 }  // namespace standstill
