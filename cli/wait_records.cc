@@ -38,6 +38,14 @@ std::string place_of(const GroupRecord& group, std::uint32_t frame) {
   return {};
 }
 
+// A physical frame of a group as reports number it, inlined functions counted: "frame #3".
+std::string shown_frame(const GroupRecord& group, std::uint32_t frame) {
+  std::size_t physical = 0;
+  for (std::size_t i = 0; i < group.frames.size(); ++i)
+    if (!group.frames[i].inlined && physical++ == frame) return fmt::format("frame #{}", i);
+  return "a function on its stack";
+}
+
 // The places where shown locks were taken, by address.
 using TakingPlaces = std::unordered_map<Address, std::string>;
 
@@ -67,6 +75,8 @@ TakingPlaces name_taking_places(const WaitTable& table, Symbolizer& symbolizer) 
 HolderRecord holder_record(const Holder& holder, const Findings& findings, const TakingPlaces& taken) {
   const TaskRecord& task = findings.tasks.at(holder.thread);
   HolderRecord record{task.id, holder.evidence, std::string(to_string(holder.certainty))};
+  if (holder.certainty != Certainty::CERTAIN && holder.frame && task.group < findings.groups.size())
+    record.evidence = shown_frame(findings.groups[task.group], *holder.frame) + " " + record.evidence;
   if (const auto place = taken.find(holder.taken_at); place != taken.end()) {
     record.evidence += "; taken in " + place->second;
   } else if (holder.frame && task.group < findings.groups.size()) {

@@ -35,7 +35,7 @@ std::string waiting_phrase(std::uint32_t direct, std::uint32_t behind) {
   return fmt::format("{} {}", counted(direct, "thread"), direct == 1 ? "waits" : "wait");
 }
 
-// "held by thread 17 (owner field)", "thought to be held by thread 17 (frame 2 will unlock it)"
+// "held by thread 17 (owner field)", "probably held by thread 17 (frame #2 will unlock it)"
 std::string holder_phrase(const ResourceRecord& resource, const std::string& task) {
   for (const HolderRecord& holder : resource.holders) {
     if (holder.task != task) continue;

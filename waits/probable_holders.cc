@@ -8,8 +8,6 @@
 #include <algorithm>
 #include <memory>
 
-#include <fmt/format.h>
-
 namespace standstill {
 namespace {
 
@@ -42,18 +40,19 @@ bool is_better(const LockSighting& a, const LockSighting& b) {
   return a.frame < b.frame;
 }
 
+// What the function of the frame does with the lock.
 std::string describe(const LockSighting& sighting) {
   switch (sighting.strength) {
     case Strength::RELEASED:
-      return fmt::format("frame {} will unlock it", sighting.frame);
+      return "will unlock it";
     case Strength::ARGUMENT:
-      return fmt::format("frame {} will pass it on as to be unlocked", sighting.frame);
+      return "will pass it on as to be unlocked";
     case Strength::INLINED:
-      return fmt::format("frame {} has locked and will unlock it", sighting.frame);
+      return "has locked and will unlock it";
     case Strength::GUARDED:
-      return fmt::format("frame {} has its address, with a guard to release", sighting.frame);
+      return "has its address, with a guard to release";
     default:
-      return fmt::format("frame {} has its address", sighting.frame);
+      return "has its address";
   }
 }
 

@@ -101,6 +101,7 @@ class Builder {
       if (holder.certainty == Certainty::POSSIBLE) node.may_come_from_elsewhere = true;
       if (holder.certainty == Certainty::PROBABLE) about.is_guess = true;
       about.why = holder.evidence;
+      if (holder.certainty != Certainty::CERTAIN) about.why.insert(0, "a function on its stack ");
       node.holders.push_back(first_task_[p] + holder.thread);
     }
     // A lock in memory that is shared: its owner is a thread of another process.

@@ -26,7 +26,7 @@ std::string_view to_string(Certainty certainty);
 struct Holder {
   ThreadIndex thread = 0;
   Certainty certainty = Certainty::CERTAIN;
-  std::string evidence;                // "owner field", "guard on the stack of frame 4", ...
+  std::string evidence;                // "owner field"; where not CERTAIN what `frame` does: "will unlock it"
   std::optional<std::uint32_t> frame;  // of that thread's stack: the function that seems to have taken it
   Address taken_at;                    // inside the call by which it did; 0 where that cannot be told
 };
