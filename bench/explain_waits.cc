@@ -8,7 +8,7 @@
 // root blockers), and of each as "..._work" the time of all processors, which a busy machine changes less.
 #include "waits/explain_waits.h"
 
-#include "coredump/open_core.h"
+#include "coredump/cores/open_core.h"
 #include "symbolize/symbolizer.h"
 #include "unwind/stack_group.h"
 #include "unwind/unwinder.h"

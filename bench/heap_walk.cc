@@ -2,7 +2,7 @@
 //
 //   heap_walk floor CORE     a bare walk that touches each chunk's header and does nothing else
 //   heap_walk ours CORE      all that `heap` reads of the same heap
-#include "coredump/open_core.h"
+#include "coredump/cores/open_core.h"
 #include "heapwalk/allocator.h"
 #include "heapwalk/glibc_arenas.h"
 

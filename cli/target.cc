@@ -1,8 +1,8 @@
 #include "cli/target.h"
 
-#include "coredump/freeze_process.h"
-#include "coredump/open_core.h"
-#include "coredump/process_facts.h"
+#include "coredump/cores/open_core.h"
+#include "coredump/live/freeze_process.h"
+#include "coredump/live/process_facts.h"
 #include "waits/explain_waits.h"
 
 #include <algorithm>

@@ -56,16 +56,22 @@ std::span<const @type@* const> all_@suffix@s() {
   target_sources(standstill_${room} PRIVATE ${sources} ${table})
 endfunction()
 
-# standstill_protos(ROOM) compiles ROOM/*.proto and adds them to the room: #include "ROOM/X.pb.h".
+# standstill_protos(ROOM [FOLDER folder]) compiles the *.proto files there and adds them to the room:
+# #include "ROOM/FOLDER/X.pb.h".
 function(standstill_protos room)
-  file(GLOB protos CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${room}/*.proto)
-  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated/${room})
+  cmake_parse_arguments(ARG "" "FOLDER" "" ${ARGN})
+  set(place ${room})
+  if(ARG_FOLDER)
+    set(place ${room}/${ARG_FOLDER})
+  endif()
+  file(GLOB protos CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${place}/*.proto)
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated/${place})
   set(sources "")
   foreach(proto IN LISTS protos)
     get_filename_component(stem ${proto} NAME_WE)
-    set(out ${CMAKE_BINARY_DIR}/generated/${room}/${stem}.pb)
+    set(out ${CMAKE_BINARY_DIR}/generated/${place}/${stem}.pb)
     add_custom_command(OUTPUT ${out}.cc ${out}.h DEPENDS ${proto}
-      COMMAND protobuf::protoc --proto_path=${CMAKE_SOURCE_DIR} --cpp_out=${CMAKE_BINARY_DIR}/generated ${room}/${stem}.proto
+      COMMAND protobuf::protoc --proto_path=${CMAKE_SOURCE_DIR} --cpp_out=${CMAKE_BINARY_DIR}/generated ${place}/${stem}.proto
       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} VERBATIM)
     list(APPEND sources ${out}.cc)
   endforeach()

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "base/error.h"
+#include "coredump/cores/open_core.h"
 #include "coredump/mapped_elf.h"
 #include "coredump/module.h"
-#include "coredump/open_core.h"
 #include "coredump/snapshot.h"
 
 #include <optional>

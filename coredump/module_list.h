@@ -3,11 +3,11 @@
 // what NT_FILE lacks.
 #pragma once
 
-#include "coredump/core_notes.h"
+#include "coredump/cores/core_notes.h"
+#include "coredump/cores/open_core.h"
 #include "coredump/memory_view.h"
 #include "coredump/module.h"
 #include "coredump/module_file.h"
-#include "coredump/open_core.h"
 
 #include <vector>
 

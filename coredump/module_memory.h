@@ -2,7 +2,7 @@
 // never written to.
 #pragma once
 
-#include "coredump/core_memory.h"
+#include "coredump/cores/core_memory.h"
 #include "coredump/module_list.h"
 
 #include <vector>

@@ -1,6 +1,6 @@
 #include "waits/process_graph.h"
 
-#include "coredump/proc_text.h"
+#include "coredump/live/proc_text.h"
 #include "waits/wait_graph.h"
 
 #include <algorithm>

@@ -10,7 +10,7 @@
 #include "cli/report_length.h"
 #include "cli/target.h"
 #include "cli/terminal.h"
-#include "coredump/write_capture.h"
+#include "coredump/captures/write_capture.h"
 #include "reports/format.h"
 #include "reports/phrases.h"
 #include "reports/printable.h"

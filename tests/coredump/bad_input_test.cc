@@ -1,5 +1,5 @@
 // What is not a core at all: one line that says what was found and where, and what to try.
-#include "coredump/open_core.h"
+#include "coredump/cores/open_core.h"
 #include "tests/support/core_builder.h"
 #include "tests/support/run_program.h"
 

@@ -1,10 +1,10 @@
 // What a capture's own note holds comes back as it went in.
-#include "coredump/capture_note.h"
+#include "coredump/captures/capture_note.h"
 
-#include "coredump/capture_memory.h"
-#include "coredump/core_note_writer.h"
-#include "coredump/core_writer.h"
-#include "coredump/open_core.h"
+#include "coredump/captures/capture_memory.h"
+#include "coredump/captures/core_note_writer.h"
+#include "coredump/captures/core_writer.h"
+#include "coredump/cores/open_core.h"
 #include "tests/support/core_builder.h"
 #include "tests/support/run_program.h"
 

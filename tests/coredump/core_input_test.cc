@@ -1,6 +1,6 @@
 // Compressed cores and standard input. The compressed bytes come from the compressors' own programs.
 // (lz4 with small blocks: what a stream that breaks inside its only block held is lost.)
-#include "coredump/core_input.h"
+#include "coredump/cores/core_input.h"
 
 #include "base/descriptor.h"
 #include "tests/support/core_builder.h"

@@ -1,9 +1,9 @@
 // Cores that we write, read back: by our reader, and by readelf.
-#include "coredump/core_writer.h"
+#include "coredump/captures/core_writer.h"
 
-#include "coredump/capture_memory.h"
+#include "coredump/captures/capture_memory.h"
+#include "coredump/cores/open_core.h"
 #include "coredump/elf_headers.h"
-#include "coredump/open_core.h"
 #include "tests/support/run_program.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // Cores that were cut off, or whose headers lie. Nothing may crash, and what can be read must be kept.
-#include "coredump/core_memory.h"
-#include "coredump/open_core.h"
+#include "coredump/cores/core_memory.h"
+#include "coredump/cores/open_core.h"
 #include "tests/support/core_builder.h"
 
 #include <algorithm>

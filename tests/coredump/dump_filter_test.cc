@@ -1,5 +1,5 @@
 // Which mappings a core of everything holds, of a /proc/PID/smaps as the kernel prints it.
-#include "coredump/dump_filter.h"
+#include "coredump/captures/dump_filter.h"
 
 #include <string>
 

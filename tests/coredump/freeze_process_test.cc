@@ -1,7 +1,7 @@
 // Pictures of living fixtures, held against /proc and against gdb's core of the same process.
-#include "coredump/freeze_process.h"
+#include "coredump/live/freeze_process.h"
 
-#include "coredump/open_core.h"
+#include "coredump/cores/open_core.h"
 #include "tests/support/live_program.h"
 #include "tests/support/run_program.h"
 

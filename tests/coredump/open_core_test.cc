@@ -1,5 +1,5 @@
 // Synthetic cores: what each note and segment becomes in the snapshot.
-#include "coredump/open_core.h"
+#include "coredump/cores/open_core.h"
 
 #include "tests/support/core_builder.h"
 #include "tests/support/run_program.h"

@@ -1,5 +1,5 @@
 // The texts of /proc about descriptors, as Linux 6.18 prints them, and cut short.
-#include "coredump/proc_descriptors.h"
+#include "coredump/live/proc_descriptors.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <fcntl.h>

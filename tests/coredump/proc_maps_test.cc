@@ -1,5 +1,5 @@
 // Lines of /proc/PID/maps, and what damaged ones are worth.
-#include "coredump/proc_maps.h"
+#include "coredump/live/proc_maps.h"
 
 #include <algorithm>
 

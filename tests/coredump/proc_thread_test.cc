@@ -1,5 +1,5 @@
 // The texts of /proc about threads, as kernels print them, and as nobody should.
-#include "coredump/proc_thread.h"
+#include "coredump/live/proc_thread.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,5 +1,5 @@
 // Processes that cannot be looked at: what is said, and which way out is shown.
-#include "coredump/process_check.h"
+#include "coredump/live/process_check.h"
 
 #include <filesystem>
 #include <string>

@@ -1,5 +1,5 @@
 // What /proc tells of descriptors, against what the system calls that made them say.
-#include "coredump/process_facts.h"
+#include "coredump/live/process_facts.h"
 
 #include <algorithm>
 #include <filesystem>

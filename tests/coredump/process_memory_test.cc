@@ -1,5 +1,5 @@
 // The memory of a child that the test made, and so knows byte by byte.
-#include "coredump/process_memory.h"
+#include "coredump/live/process_memory.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,5 +1,5 @@
 // How long threads have been blocked, by /proc, against what the threads noted themselves right before.
-#include "coredump/read_threads.h"
+#include "coredump/live/read_threads.h"
 
 #include "tests/support/live_program.h"
 

@@ -1,5 +1,5 @@
 // Cores that gdb and the kernel wrote, held against readelf, /proc and the programs' own account.
-#include "coredump/open_core.h"
+#include "coredump/cores/open_core.h"
 #include "tests/support/live_program.h"
 #include "tests/support/run_program.h"
 

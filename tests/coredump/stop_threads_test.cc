@@ -1,5 +1,5 @@
 // Threads of living fixtures, held against what the kernel lists.
-#include "coredump/stop_threads.h"
+#include "coredump/live/stop_threads.h"
 
 #include "tests/support/live_program.h"
 #include "tests/support/run_program.h"

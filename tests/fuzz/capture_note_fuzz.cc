@@ -1,5 +1,5 @@
 // A capture's own note, as anybody may send it: read, put into a picture that has threads, and written anew.
-#include "coredump/capture_note.h"
+#include "coredump/captures/capture_note.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,6 @@
 // Any bytes as a core: headers, segments, notes, modules in its memory. No file of this machine may be opened
 // on its word: the sysroot is a folder that does not exist.
-#include "coredump/open_core.h"
+#include "coredump/cores/open_core.h"
 
 #include <cstdint>
 

@@ -1,5 +1,5 @@
 // Any bytes as the contents of a core's PT_NOTE segment.
-#include "coredump/core_notes.h"
+#include "coredump/cores/core_notes.h"
 
 #include <cstdint>
 

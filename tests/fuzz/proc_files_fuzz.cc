@@ -1,7 +1,7 @@
 // Any text as any file of /proc. Names in them are the target's choice, and a capture may bring what it
 // likes.
-#include "coredump/proc_descriptors.h"
-#include "coredump/proc_thread.h"
+#include "coredump/live/proc_descriptors.h"
+#include "coredump/live/proc_thread.h"
 
 #include <cstdint>
 

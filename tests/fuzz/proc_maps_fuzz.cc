@@ -1,5 +1,5 @@
 // Any bytes as the text of /proc/PID/maps: names in it are the target's choice.
-#include "coredump/proc_maps.h"
+#include "coredump/live/proc_maps.h"
 
 #include <cassert>
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Any bytes as /proc/PID/smaps; the first is the filter.
-#include "coredump/dump_filter.h"
+#include "coredump/captures/dump_filter.h"
 
 #include <cstddef>
 #include <cstdint>

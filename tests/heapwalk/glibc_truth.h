@@ -2,7 +2,7 @@
 // same moment: its own list of blocks, mallinfo2(3) and malloc_info(3).
 #pragma once
 
-#include "coredump/open_core.h"
+#include "coredump/cores/open_core.h"
 #include "heapwalk/allocator.h"
 #include "heapwalk/glibc_walk.h"
 

@@ -1,4 +1,4 @@
-#include "coredump/freeze_process.h"
+#include "coredump/live/freeze_process.h"
 #include "tests/heapwalk/glibc_truth.h"
 #include "tests/support/live_program.h"
 #include "tests/support/run_program.h"

@@ -1,4 +1,4 @@
-#include "coredump/open_core.h"
+#include "coredump/cores/open_core.h"
 #include "heapwalk/allocator.h"
 #include "heapwalk/mimalloc_heap.h"
 #include "tests/heapwalk/glibc_truth.h"
