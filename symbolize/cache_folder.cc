@@ -1,5 +1,7 @@
 #include "symbolize/cache_folder.h"
 
+#include "base/replace_file.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -23,8 +25,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kSuffix = ".names";
-// A process that died while it wrote leaves such a file behind.
-constexpr const char* kTemporary = ".new-";
 constexpr auto kTemporaryLifetime = std::chrono::hours(1);
 
 // Any change of a file changes its size or time. A build ID alone does not tell a stripped file from a full
@@ -34,29 +34,6 @@ std::string identity_of(const ElfImage* image) {
   struct stat status{};
   if (::stat(image->path().c_str(), &status) != 0) return fmt::format("{}", image->file()->bytes().size());
   return fmt::format("{}@{}.{}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
-}
-
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-  ~Descriptor() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
-
-bool write_all(int descriptor, Bytes bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written <= 0) return false;
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
-  return true;
 }
 
 }  // namespace
@@ -78,20 +55,9 @@ std::string cache_file_name(const Module& module, const DebugFiles& files, bool 
 }
 
 std::vector<std::uint8_t> CacheFolder::load(const std::string& name) const {
-  // Read, not mapped: the file may be anybody's, and one that shrinks under a mapping would kill us.
-  const Descriptor file(::open((path_ + "/" + name).c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat status{};
-  if (file.get() < 0 || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
-  const auto size = static_cast<std::uint64_t>(status.st_size);
-  if (size > limit_) return {};
-  std::vector<std::uint8_t> bytes(size);
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t got = ::read(file.get(), bytes.data() + done, bytes.size() - done);
-    if (got <= 0) return {};
-    done += static_cast<std::size_t>(got);
-  }
-  ::futimens(file.get(), nullptr);
+  const std::string path = path_ + "/" + name;
+  std::vector<std::uint8_t> bytes = read_whole_file(path, limit_);
+  if (!bytes.empty()) ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);
   return bytes;
 }
 
@@ -108,15 +74,7 @@ void CacheFolder::add(const std::string& name, AddressLocations locations) const
   const std::vector<std::uint8_t> bytes = serialize_locations(locations);
   if (bytes.size() > limit_) return;
 
-  std::string temporary = path_ + "/" + kTemporary + "XXXXXX";
-  bool is_written = false;
-  {
-    const Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
-    if (file.get() < 0) return;
-    is_written = write_all(file.get(), bytes);
-  }
-  if (!is_written || ::rename(temporary.c_str(), (path_ + "/" + name).c_str()) != 0)
-    ::unlink(temporary.c_str());
+  replace_file(path_ + "/" + name, bytes);
   remove_oldest();
 }
 
@@ -134,8 +92,8 @@ void CacheFolder::remove_oldest() const {
     File file{i->last_write_time(gone), i->file_size(gone), i->path()};
     if (gone) continue;
     const std::string name = file.path.filename().string();
-    const bool is_left_over =
-        name.starts_with(kTemporary) && file.used + kTemporaryLifetime < fs::file_time_type::clock::now();
+    const bool is_left_over = name.starts_with(UNFINISHED_FILE) &&
+                              file.used + kTemporaryLifetime < fs::file_time_type::clock::now();
     if (is_left_over) fs::remove(file.path, gone);
     if (!name.ends_with(kSuffix)) continue;
     total += file.size;
