@@ -3,6 +3,7 @@
 #include "coredump/cores/open_core.h"
 #include "coredump/live/freeze_process.h"
 #include "coredump/live/process_facts.h"
+#include "symbolize/cache_folder.h"
 #include "waits/explain_waits.h"
 
 #include <algorithm>
@@ -58,6 +59,8 @@ Result<Snapshot> take_picture_of_process(const Options& options, Progress& progr
   FreezeOptions freeze;
   freeze.open = open_options(options, progress);
   freeze.stop = !options.no_stop;
+  if (const std::string cache = user_cache_folder(); options.use_cache && !cache.empty())
+    freeze.looks_folder = cache + "/looks";
   freeze.while_stopped = std::move(while_stopped);
   Result<Snapshot> snapshot = freeze_process(pid, freeze);
   if (snapshot && snapshot->facts) find_peers(*snapshot->facts, descriptors_waited_on(*snapshot));

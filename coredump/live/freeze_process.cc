@@ -2,6 +2,7 @@
 
 #include "base/descriptor.h"
 #include "coredump/find_modules.h"
+#include "coredump/live/earlier_look.h"
 #include "coredump/live/live_files.h"
 #include "coredump/live/proc_maps.h"
 #include "coredump/live/proc_text.h"
@@ -35,7 +36,7 @@ constexpr std::uint32_t ALL_REGISTERS = (1u << Registers::COUNT) - 1;
 class Picture {
  public:
   Picture(ProcessIdentity process, const FreezeOptions& options)
-      : process_(std::move(process)), options_(options) {
+      : process_(std::move(process)), options_(options), diary_(options.looks_folder, process_.pid) {
     snapshot_.source = SnapshotSource::LIVE;
   }
 
@@ -57,6 +58,7 @@ class Picture {
     }
     if (snapshot_.threads.empty()) return ended();
     if (!is_finished_) finish();
+    if (options_.stop) diary_.keep(snapshot_.threads);
     return std::move(snapshot_);
   }
 
@@ -254,6 +256,7 @@ class Picture {
   // Everything that does not need the process to stand still.
   void finish() {
     is_finished_ = true;
+    diary_.continue_waits(snapshot_.threads);
     std::ranges::sort(snapshot_.threads, {}, [&](const Thread& thread) {
       return std::pair(thread.tid != process_.pid, thread.tid);  // the main thread first
     });
@@ -328,6 +331,7 @@ class Picture {
 
   ProcessIdentity process_;
   const FreezeOptions& options_;
+  LookDiary diary_;
   ThreadsSeen seen_;
   std::vector<MapsLine> maps_;
   IntervalMap<std::uint32_t> mapped_ranges_;

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 namespace standstill {
 
@@ -21,6 +22,8 @@ struct FreezeOptions {
   // run meanwhile; of those that run, only /proc tells something.
   bool stop = true;
   std::uint64_t memory_limit = std::uint64_t{2} << 30;  // bytes of the process's memory that are kept
+  // Where a look at a process is kept for the next one (earlier_look.h); "": nowhere.
+  std::string looks_folder;
   // Called with the finished picture while the process still stands (`stop` only). Empty normally: then the
   // process runs again before modules are looked at.
   std::function<void(const Snapshot&)> while_stopped;

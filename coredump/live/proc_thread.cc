@@ -48,6 +48,7 @@ std::optional<StatLine> parse_stat(std::string_view text) {
       if (word.size() != 1) return std::nullopt;
       line.state = word[0];
     }
+    if (field == 22) line.start_time = to_number<std::uint64_t>(word).value_or(0);
     if (field == 39) line.last_cpu = to_number<int>(word).value_or(-1);
   }
   return line;

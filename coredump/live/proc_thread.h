@@ -16,7 +16,8 @@ struct StatLine {
   int tid = 0;
   std::string name;
   char state = '?';
-  int last_cpu = -1;  // field 39
+  std::uint64_t start_time = 0;  // field 22, clock ticks since the machine was started; 0: not told
+  int last_cpu = -1;             // field 39
 };
 std::optional<StatLine> parse_stat(std::string_view text);
 
