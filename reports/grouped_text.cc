@@ -1,5 +1,6 @@
 #include "reports/grouped_text.h"
 
+#include "base/quoted.h"
 #include "reports/phrases.h"
 #include "reports/printable.h"
 #include "reports/tab_columns.h"
@@ -44,20 +45,12 @@ std::string key_of_stack(Sample& sample) {
   return key;
 }
 
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : printable(text, 256)) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out += '"';
-}
-
 std::string key_of_labels(const std::map<std::string, std::string>& labels) {
   if (labels.empty()) return {};
   std::string key = "\n# labels: {";
   for (const auto& [name, value] : labels) {
-    std::string label = fmt::format("{}{}:{}", key.ends_with('{') ? "" : ", ", quoted(name), quoted(value));
+    std::string label =
+        fmt::format("{}{}:{}", key.ends_with('{') ? "" : ", ", go_quoted(name), go_quoted(value));
     if (key.size() + label.size() > LONGEST_LINE) break;
     key += label;
   }

@@ -1,5 +1,6 @@
 #include "reports/traceback_text.h"
 
+#include "base/quoted.h"
 #include "reports/printable.h"
 #include "reports/standpoint.h"
 
@@ -14,16 +15,6 @@
 namespace standstill {
 
 namespace {
-
-// A thread's name may hold quotes; doubling the escape keeps the header readable for programs.
-std::string quoted(std::string_view name) {
-  std::string out = "\"";
-  for (const char c : printable(name, 256)) {
-    if (c == '"') out += '\\';
-    out += c;
-  }
-  return out += '"';
-}
 
 // Between the brackets a comma separates, and a closing bracket ends: neither may be part of a state.
 std::string state_of(const TaskRecord& task) {
@@ -95,7 +86,7 @@ std::string to_traceback_text(const Findings& findings, const TracebackOptions& 
     const bool is_thread = task.kind == "THREAD";
     out += is_thread && !options.as_goroutines ? "thread " : "goroutine ";
     out += std::to_string(task.number);
-    if (is_thread && !options.as_goroutines && !task.name.empty()) out += ' ' + quoted(task.name);
+    if (is_thread && !options.as_goroutines && !task.name.empty()) out += ' ' + go_quoted(task.name);
     fmt::format_to(std::back_inserter(out), " [{}{}{}]:\n", state_of(task), minutes_of(task),
                    task.locked_to_thread ? ", locked to thread" : "");
     if (task.group < stacks.size()) out += stacks[task.group];
