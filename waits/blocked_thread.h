@@ -74,6 +74,9 @@ struct ObjectView {
   Window window;  // around `address`
 };
 
+class Unwinder;
+class WaiterPool;
+
 struct BlockedThread {
   const Snapshot& snapshot;
   ThreadMemory memory;  // all of the snapshot's
@@ -84,6 +87,10 @@ struct BlockedThread {
   const StackNames& names;
   int system_call = -1;            // the effective one: what restart_syscall restarts
   std::optional<FutexCall> futex;  // when the system call is futex
+  // For kinds that look at what the callers will do next; may be null, as `pool`, which finds the objects of
+  // libstdc++'s shared words.
+  const Unwinder* unwinder = nullptr;
+  const WaiterPool* pool = nullptr;
 
   std::uint64_t argument(unsigned index_of_argument) const {
     return thread.registers.system_call_argument(index_of_argument);

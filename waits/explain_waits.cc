@@ -1,11 +1,13 @@
 #include "waits/explain_waits.h"
 
+#include "unwind/unwinder.h"
 #include "waits/blocked_thread.h"
 #include "waits/describe_call.h"
 #include "waits/open_file_text.h"
 #include "waits/resource_table.h"
 #include "waits/thread_directory.h"
 #include "waits/wait_kind.h"
+#include "waits/waiter_pool.h"
 
 #include <algorithm>
 #include <array>
@@ -137,7 +139,9 @@ class Explanation {
         call_memory_(call_memory),
         names_(names),
         moment_(moment),
-        threads_(snapshot) {
+        threads_(snapshot),
+        unwinder_(snapshot, [](ModuleIndex) { return nullptr; }),
+        pool_(snapshot) {
     table_.states.resize(snapshot.threads.size());
   }
 
@@ -165,7 +169,9 @@ class Explanation {
                               .stack = stacks_[index],
                               .names = names,
                               .system_call = effective_system_call(snapshot_, thread),
-                              .futex = {}};
+                              .futex = {},
+                              .unwinder = &unwinder_,
+                              .pool = &pool_};
         if (blocked.system_call == SYS_futex) blocked.futex = read_futex_call(blocked);
         Explained explained = explain(blocked, kinds_);
         state.in_signal_handler = in_handler;
@@ -174,7 +180,8 @@ class Explanation {
         add_key(keys, state, index, explained);
         // The kernel's word on one thread must not be told of another.
         const bool lacks_mutex = state.word == WaitWord::CONDITION && !explained.recognition.mutex;
-        if (!lacks_mutex && !thread.facts) same_calls.add(thread.registers, index);
+        if (!lacks_mutex && !explained.recognition.shares_word && !thread.facts)
+          same_calls.add(thread.registers, index);
       }
       if (thread.facts) set_by_kernel(state, *thread.facts);
       set_duration(state, thread, timeout);
@@ -287,6 +294,8 @@ class Explanation {
   const Moment& moment_;
   const ThreadDirectory threads_;
   const KindsByCall kinds_;
+  const Unwinder unwinder_;
+  const WaiterPool pool_;
   WaitTable table_;
 };
 
@@ -315,7 +324,9 @@ std::vector<int> descriptors_waited_on(const Snapshot& snapshot) {
                                 .stack = no_stack,
                                 .names = no_names,
                                 .system_call = call,
-                                .futex = {}};
+                                .futex = {},
+                                .unwinder = nullptr,
+                                .pool = nullptr};
     const Explained explained = explain(blocked, kinds);
     for (const std::int32_t fd : explained.recognition.descriptors)
       if (fd >= 0) descriptors.insert(fd);

@@ -37,6 +37,7 @@ struct Recognition {
   std::vector<std::int32_t> descriptors;  // that it waits on
   std::optional<Timeout> timeout;         // of a system call; that of a futex call is seen to for all kinds
   std::string detail;
+  bool shares_word = false;  // an equal call on an equal stack may be for another object
 };
 
 struct WaitKind {

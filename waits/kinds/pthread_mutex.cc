@@ -80,7 +80,8 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
                     .mutex = {},
                     .descriptors = {},
                     .timeout = {},
-                    .detail = {}};
+                    .detail = {},
+                    .shares_word = false};
   const auto fields = read_fields(futex.around);
   if (!fields) {
     if (!named) return std::nullopt;
