@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <sys/syscall.h>
+
 namespace standstill {
 namespace {
 
@@ -16,6 +18,21 @@ bool is_syscall_function(const Snapshot& snapshot, Address pc) {
   std::array<std::uint8_t, sizeof GLIBC_SYSCALL_FUNCTION> code{};
   return snapshot.memory.copy(pc - code.size(), code) &&
          std::memcmp(code.data(), GLIBC_SYSCALL_FUNCTION, code.size()) == 0;
+}
+
+// Whether a call that syscall() made and the kernel restarts is futex, with a timeout: the number is lost,
+// but the arguments still stand where they were. Others that are restarted have no such first two (poll,
+// sleeps).
+bool is_restarted_futex(const Snapshot& snapshot, const Registers& registers) {
+  constexpr std::uint64_t PRIVATE_FLAG = 128, FLAGS = PRIVATE_FLAG | 256, NANOSECONDS = 1'000'000'000;
+  const std::uint64_t operation = registers.system_call_argument(1);
+  const std::uint64_t plain = operation & ~FLAGS;
+  if ((plain != FutexCall::WAIT || (operation & PRIVATE_FLAG) == 0) && plain != FutexCall::WAIT_BITSET)
+    return false;
+  const Address word(registers.system_call_argument(0)), timeout(registers.system_call_argument(3));
+  if (word.value() % 4 != 0 || !snapshot.memory.read<std::uint32_t>(word)) return false;
+  const auto nanoseconds = snapshot.memory.read<std::uint64_t>(timeout + 8);
+  return nanoseconds && *nanoseconds < NANOSECONDS;
 }
 
 }  // namespace
@@ -74,6 +91,8 @@ int effective_system_call(const Snapshot& snapshot, const Thread& thread) {
     std::memcpy(&number, code.data() + 1, 4);
     if (number < 1024) return static_cast<int>(number);
   }
+  if (is_syscall_function(snapshot, registers.pc()) && is_restarted_futex(snapshot, registers))
+    return SYS_futex;
   return RESTART_SYSCALL;
 }
 

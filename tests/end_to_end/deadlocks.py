@@ -91,6 +91,12 @@ lock_and_wait barrier
 lock_and_wait future
 lock_and_wait latch
 lock_and_wait atomic
+lock_and_wait signal
+lock_and_wait flag
+lock_and_wait pointer
+lock_and_wait phase
+lock_and_wait_clang flag
+lock_and_wait_clang phase
 lock_and_wait condition join
 lock_and_wait variable join
 lock_and_wait semaphore join
@@ -101,6 +107,9 @@ rust_ring writers
 rust_ring readers
 rust_ring once
 rust_ring condvar
+rust_ring condvar 2
+rust_ring condvar 3
+rust_ring condvar 5
 rust_ring park
 rust_ring_unoptimised mutex
 rust_ring_unoptimised readers
@@ -146,7 +155,8 @@ healthy_parking_lot readers
 healthy_parking_lot queue
 """
 # The only trace of who holds what is in registers that /proc does not show.
-ONLY_REGISTERS_TELL = {"rust_ring condvar", "spin_ring"}  # a spinning thread runs: only a stop shows where
+ONLY_REGISTERS_TELL = {"rust_ring condvar", "rust_ring condvar 2", "rust_ring condvar 3", "rust_ring condvar 5", "spin_ring"}  # a spinning thread runs: only a stop shows where
+ONLY_REGISTERS_TELL |= {f"lock_and_wait{built} {mode}" for built in ("", "_clang") for mode in ("flag", "pointer", "phase")}
 MOMENTS = 2  # at which a healthy program is looked at in each build, besides the kernel's core
 
 

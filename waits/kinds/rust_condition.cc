@@ -14,7 +14,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   if (!is_rust_futex_call(futex)) return std::nullopt;
   Recognition found;
   found.sureness = sureness::ARGUMENTS;
-  if (blocked.names.mentions("futex::Condvar::")) found.sureness += sureness::NAMED + 30;
+  if (innermost_rust_name(blocked.names) == "futex::Condvar") found.sureness += sureness::NAMED + 30;
   found.word = WaitWord::CONDITION;
   found.what = "Rust condition variable";
   found.object = futex.word;

@@ -14,17 +14,29 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   const FutexCall& futex = *blocked.futex;
   if (!is_rust_futex_call(futex) || futex.timeout || (futex.value != 5 && futex.value != 3))
     return std::nullopt;
-  const bool named = blocked.names.mentions("once::futex::Once") || blocked.names.mentions("futex::Once::");
+  const std::string_view name = innermost_rust_name(blocked.names);
+  const bool named = name == "futex::Once";
+  if (!named && !name.empty()) return std::nullopt;
   Recognition found;
-  // A condition variable notified three or five times looks the same.
-  found.sureness = sureness::ARGUMENTS + (futex.value == 5 ? 5 : -5) + (named ? sureness::NAMED + 10 : 0);
+  found.sureness = sureness::ARGUMENTS + 5 + (named ? sureness::NAMED + 10 : 0);
   found.word = WaitWord::ONCE;
   found.what = "Rust one-time initialisation";
+  if (!named) {
+    // A condition variable that was notified three or five times looks the same.
+    const RustNext next = read_rust_return(blocked).next;
+    if (next == RustNext::TAKES_MUTEX) return std::nullopt;
+    if (next == RustNext::UNKNOWN) {
+      found.word = WaitWord::FUTEX;
+      found.what = "Rust one-time initialisation or condition variable";
+    }
+  }
   found.object = futex.word;
   return found;
 }
 
-void inspect(const ObjectView&, Resource& resource) { resource.is_held_by_threads = true; }
+void inspect(const ObjectView&, Resource& resource) {
+  resource.is_held_by_threads = resource.word == WaitWord::ONCE;
+}
 
 }  // namespace
 

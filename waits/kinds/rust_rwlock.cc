@@ -36,7 +36,7 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   } else {
     return std::nullopt;
   }
-  if (blocked.names.mentions("futex::RwLock::")) found.sureness += sureness::NAMED;
+  if (innermost_rust_name(blocked.names) == "futex::RwLock") found.sureness += sureness::NAMED;
   return found;
 }
 
