@@ -7,11 +7,13 @@
 #include <csignal>
 #include <cstdlib>
 #include <exception>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include <malloc.h>
+#include <tbb/global_control.h>
 #include <unistd.h>
 
 using namespace standstill;
@@ -34,6 +36,10 @@ int run(std::vector<std::string> words) {
   }
   if (const auto* answer = std::get_if<Answer>(&*parsed)) return print(answer->text);
   const auto& invocation = std::get<Invocation>(*parsed);
+  // Who looks without stopping leaves the other processors to whom is looked at.
+  std::optional<tbb::global_control> one_at_a_time;
+  if (invocation.options.no_stop)
+    one_at_a_time.emplace(tbb::global_control::max_allowed_parallelism, std::size_t{1});
   return invocation.command->run(invocation.options);
 }
 

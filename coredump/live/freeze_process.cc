@@ -44,14 +44,14 @@ class Picture {
   bool has_started_anew() const { return has_started_anew_; }
 
   Result<Snapshot> take() {
-    seen_ = read_threads(process_.pid);
+    seen_ = read_threads(process_.pid, {.gentle = !options_.stop});
     if (!read_maps()) return ended();
     has_own_numbering_ =
         read_link(AT_FDCWD, proc_path("ns/pid").c_str()) != read_link(AT_FDCWD, "/proc/self/ns/pid");
     memory_ = std::make_shared<ProcessMemory>(process_.living_tid, open_memory(), mapped_ranges_,
                                               options_.memory_limit);
-    memory_->make_room(seen_.threads.size() * 2 * ProcessMemory::PAGE);
     if (options_.stop) {
+      memory_->make_room(seen_.threads.size() * 2 * ProcessMemory::PAGE);
       if (auto stopped = stop_and_copy(); !stopped) return std::unexpected(std::move(stopped).error());
     } else {
       add_still_threads(tids());
@@ -228,7 +228,8 @@ class Picture {
 
   void add_still_threads(const std::vector<int>& tids) {
     std::size_t moving = 0;
-    for (StillThread& still : look_at_still_threads(process_.pid, tids, *memory_, mapped_ranges_)) {
+    const Pace pace = options_.stop ? Pace::FAST : Pace::GENTLE;
+    for (StillThread& still : look_at_still_threads(process_.pid, tids, *memory_, mapped_ranges_, pace)) {
       Thread thread = make_thread(still.tid);
       if (thread.facts && still.system_call) thread.facts->system_call = still.system_call;
       if (still.registers) {

@@ -2,6 +2,7 @@
 
 #include "base/descriptor.h"
 #include "coredump/live/proc_descriptors.h"
+#include "coredump/live/proc_numbers.h"
 #include "coredump/live/proc_text.h"
 #include "coredump/live/proc_thread.h"
 #include "coredump/live/unix_peers.h"
@@ -9,11 +10,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <memory>
 #include <set>
 #include <string>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -29,31 +28,16 @@ Descriptor open_folder(const std::string& path) {
   return Descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
-// The entries of a folder that are numbers, ascending.
-std::vector<int> numbers_in(int folder, std::size_t limit) {
-  std::vector<int> numbers;
-  struct Close {
-    void operator()(DIR* directory) const { closedir(directory); }
-  };
-  const std::unique_ptr<DIR, Close> directory(
-      fdopendir(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
-  if (!directory) return numbers;
-  while (const dirent* entry = numbers.size() < limit ? readdir(directory.get()) : nullptr)
-    if (const auto number = to_number<int>(entry->d_name)) numbers.push_back(*number);
-  std::ranges::sort(numbers);
-  return numbers;
-}
-
 // "/proc/77", or the folder of a living thread: a main thread that has ended shows neither files nor memory,
 // while the others live on.
 std::string living_folder(int pid) {
-  const std::string folder = "/proc/" + std::to_string(pid);
+  const std::string number = std::to_string(pid), folder = "/proc/" + number;
   const auto state_in = [](const std::string& path) {
     const auto text = read_small_proc_file(AT_FDCWD, (path + "/stat").c_str());
     const auto line = text ? parse_stat(*text) : std::nullopt;
     return line ? line->state : 'X';
   };
-  if (state_in(folder) != 'Z') return folder;
+  if (state_in(folder + "/task/" + number) != 'Z') return folder;
   const Descriptor tasks = open_folder(folder + "/task");
   if (!tasks) return folder;
   for (const int tid : numbers_in(tasks.get(), 1 << 16)) {

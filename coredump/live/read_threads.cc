@@ -1,6 +1,7 @@
 #include "coredump/live/read_threads.h"
 
 #include "base/descriptor.h"
+#include "coredump/live/proc_numbers.h"
 #include "coredump/live/proc_text.h"
 #include "coredump/live/proc_thread.h"
 #include "coredump/live/processor_clock.h"
@@ -11,11 +12,9 @@
 #include <cstdio>
 #include <ctime>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -40,17 +39,9 @@ class TaskFolder {
 
   explicit operator bool() const { return static_cast<bool>(folder_); }
 
-  std::vector<int> tids() const {
-    std::vector<int> tids;
-    struct Close {
-      void operator()(DIR* directory) const { closedir(directory); }
-    };
-    const std::unique_ptr<DIR, Close> directory(fdopendir(::dup(folder_.get())));
-    if (!directory) return tids;
-    while (const dirent* entry = readdir(directory.get()))
-      if (const auto tid = to_number<int>(entry->d_name)) tids.push_back(*tid);
-    std::ranges::sort(tids);
-    return tids;
+  std::vector<int> tids(Pace pace) const {
+    ShortTurns turns;
+    return numbers_in(folder_.get(), SIZE_MAX, pace == Pace::GENTLE ? &turns : nullptr);
   }
 
   std::optional<std::string> read(int tid, const char* file) const {
@@ -144,11 +135,12 @@ ThreadsSeen read_threads(int pid, const ReadThreadsOptions& options) {
   ThreadsSeen seen;
   const TaskFolder folder(pid);
   if (!folder) return seen;
-  const std::vector<int> tids = folder.tids();
+  const Pace pace = options.gentle ? Pace::GENTLE : Pace::FAST;
+  const std::vector<int> tids = folder.tids(pace);
   std::vector<Look> looks(tids.size());
   const std::int64_t first_look = nanoseconds(CLOCK_MONOTONIC);
   constexpr std::size_t PORTION = 64;
-  share_out(tids.size(), PORTION, [&](std::size_t first, std::size_t end) {
+  share_out(pace, tids.size(), PORTION, [&](std::size_t first, std::size_t end) {
     for (std::size_t i = first; i < end; ++i) looks[i] = look_at(folder, tids[i], options);
   });
   const std::int64_t first_look_ended = nanoseconds(CLOCK_MONOTONIC);
@@ -176,7 +168,7 @@ ThreadsSeen read_threads(int pid, const ReadThreadsOptions& options) {
       look.facts.blocked_bound = Bound::AT_LEAST;
     }
   };
-  share_out(again.size(), PORTION, [&](std::size_t first, std::size_t end) {
+  share_out(pace, again.size(), PORTION, [&](std::size_t first, std::size_t end) {
     for (std::size_t j = first; j < end; ++j) look_again(again[j]);
   });
 

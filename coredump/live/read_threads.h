@@ -28,6 +28,7 @@ struct ThreadsSeen {
 
 struct ReadThreadsOptions {
   bool use_exec_start = true;  // false: as on a kernel that does not show it
+  bool gentle = false;         // in short turns, for a process that must not be held up (short_turns.h)
 };
 
 // Empty where there is no such process. Threads that end while this reads are left out.

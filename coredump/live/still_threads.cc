@@ -2,7 +2,6 @@
 
 #include "coredump/live/proc_text.h"
 #include "coredump/live/proc_thread.h"
-#include "coredump/live/share_out.h"
 #include "coredump/live/stack_memory.h"
 
 #include <algorithm>
@@ -154,12 +153,12 @@ std::size_t read_deep_stacks(int pid, std::vector<DeepStack> stacks, ProcessMemo
 }
 
 std::vector<StillThread> look_at_still_threads(int pid, std::span<const int> tids, ProcessMemory& memory,
-                                               const IntervalMap<std::uint32_t>& ranges) {
+                                               const IntervalMap<std::uint32_t>& ranges, Pace pace) {
   constexpr std::size_t BATCH = 32;  // so that little time passes between two looks at a thread
   const ThreadWatch watch(pid);
   std::vector<StillThread> result(tids.size());
   std::mutex reading;
-  share_out(tids.size(), BATCH, [&](std::size_t first, std::size_t end) {
+  share_out(pace, tids.size(), BATCH, [&](std::size_t first, std::size_t end) {
     std::vector<std::optional<ThreadLook>> looks;
     std::vector<ProcessMemory::Range> wanted;
     for (std::size_t i = first; i < end; ++i) {
@@ -179,7 +178,7 @@ std::vector<StillThread> look_at_still_threads(int pid, std::span<const int> tid
     for (std::size_t i = first; i < end; ++i)
       if (result[i].registers && !looks[i - first]->has_slept()) result[i].registers.reset();
   });
-  share_out(tids.size(), BATCH, [&](std::size_t first, std::size_t end) {
+  share_out(pace, tids.size(), BATCH, [&](std::size_t first, std::size_t end) {
     for (StillThread& thread : std::span(result).subspan(first, end - first))
       if (thread.registers)
         thread.registers->thread_pointer =

@@ -8,6 +8,7 @@
 
 #include "base/descriptor.h"
 #include "coredump/live/process_memory.h"
+#include "coredump/live/share_out.h"
 #include "coredump/live_facts.h"
 #include "coredump/registers.h"
 
@@ -61,7 +62,7 @@ struct StillThread {
 
 // One answer for each tid. What the threads' registers point to is read into `memory` (stack_memory.h).
 std::vector<StillThread> look_at_still_threads(int pid, std::span<const int> tids, ProcessMemory& memory,
-                                               const IntervalMap<std::uint32_t>& ranges);
+                                               const IntervalMap<std::uint32_t>& ranges, Pace pace);
 
 // Deep stacks of threads that were stopped in a system call and have gone back to it: reads each whole into
 // `memory` while its thread sleeps in the very place that `registers` says. Returns how many threads did not

@@ -2,6 +2,7 @@
 
 #include "base/descriptor.h"
 #include "coredump/architecture.h"
+#include "coredump/live/proc_numbers.h"
 #include "coredump/live/proc_text.h"
 #include "coredump/live/proc_thread.h"
 
@@ -14,7 +15,6 @@
 #include <cstring>
 #include <future>
 #include <iterator>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,7 +23,6 @@
 #include <unordered_set>
 #include <utility>
 
-#include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -63,7 +62,7 @@ class Tracer {
     seize(threads.sleepers);
     const std::size_t sleepers = tracees_.size();
     seize(threads.others);
-    for (int round = 0; round < MOST_ROUNDS && seize(list_tids()) > 0; ++round) {
+    for (int round = 0; round < MOST_ROUNDS && seize(numbers_in(folder_.get())) > 0; ++round) {
     }
     if (tracees_.empty()) return nothing_to_stop();
 
@@ -95,7 +94,7 @@ class Tracer {
     seizing_before_ = seizing;
     if (!is_stuck) return;
     // Not of the main thread: its end is noted by who calls execve, and it may be a child of ours.
-    for (const int tid : list_tids())
+    for (const int tid : numbers_in(folder_.get()))
       if (tid != pid_) note_end(tid);
   }
 
@@ -113,20 +112,6 @@ class Tracer {
   static constexpr Clock::duration PATIENCE = 20ms;
   // A thread that can be stopped but is not, because the machine is too busy to run it.
   static constexpr Clock::duration LONG_PATIENCE = 2s;
-
-  std::vector<int> list_tids() const {
-    std::vector<int> tids;
-    struct Close {
-      void operator()(DIR* directory) const { ::closedir(directory); }
-    };
-    const int copy = ::openat(folder_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (copy < 0) return tids;
-    const std::unique_ptr<DIR, Close> directory(::fdopendir(copy));
-    if (!directory) return tids;
-    while (const dirent* entry = ::readdir(directory.get()))
-      if (const auto tid = to_number<int>(entry->d_name)) tids.push_back(*tid);
-    return tids;
-  }
 
   char state_of(int tid) const {
     const auto text = read_proc_file(folder_.get(), fmt::format("{}/stat", tid).c_str());
@@ -300,7 +285,7 @@ class Tracer {
   void catch_newcomers(Clock::time_point deadline) {
     for (int round = 0; round < MOST_ROUNDS && Clock::now() < deadline && !are_all_there(); ++round) {
       const std::size_t first = tracees_.size();
-      if (seize(list_tids()) == 0) return;
+      if (seize(numbers_in(folder_.get())) == 0) return;
       interrupt_and_wait(first, tracees_.size());
     }
   }
