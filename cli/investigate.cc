@@ -63,6 +63,7 @@ bool is_answered_by_runtime(const Findings& findings, const Options& options) {
 LeakOptions leak_options(const Snapshot& snapshot, const Options& options) {
   LeakOptions leaks;
   if (snapshot.source == SnapshotSource::LIVE) leaks.most_bytes = std::uint64_t{256} << 20;
+  leaks.keeps_heap = !options.reads_profiles;  // what a capture takes along does not grow with the heap
   leaks.is_moving = options.no_stop;
   return leaks;
 }
@@ -147,8 +148,7 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
       add_select_waits(*go.scheduler, *goroutines, goroutine_waits);
       add_condition_waits(*go.scheduler, *goroutines, goroutine_waits);
     }
-    // What a capture takes along does not grow with the heap.
-    if (options.wants_verdict && !options.reads_profiles)
+    if (options.wants_verdict)
       leaked = find_leaked_goroutines(*go.scheduler, *goroutines, leak_options(snapshot, options));
     if (options.wants_verdict)
       goroutine_verdict = judge_goroutines(*go.scheduler, *goroutines, goroutine_waits, waits,

@@ -129,7 +129,7 @@ class Judge {
           {Severity::WARNING, "goroutines that can never run again are not told: " + text, ""});
       return false;
     };
-    if (runtime_.snapshot().completeness.is_selection) {
+    if (runtime_.snapshot().completeness.is_selection || !options.keeps_heap) {
       result.notes.push_back(
           {Severity::INFO,
            "goroutines that can never run again are not told: a capture holds the heap only "

@@ -41,6 +41,8 @@ struct LeakOptions {
   // Of heaps with more bytes of objects that hold pointers, nothing is said. A live process stands still
   // meanwhile.
   std::uint64_t most_bytes = std::uint64_t{64} << 30;
+  // False: the picture will be kept without the heap, as a capture is; say what can be said of such a one.
+  bool keeps_heap = true;
   bool is_moving = false;  // the process ran while it was read: what was reached may have moved meanwhile
 };
 
