@@ -9,32 +9,17 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 
-from patient import Skip, patient
+from patient import QUIETLY, Skip, check, patient, run
 
 SKIPPED = 77
-QUIETLY = ("--quiet", "--no-cache", "--debuginfod", "off")
 # Each allocation is recorded, so that figures are exact.
 ALLOCATORS = {
     "glibc": None,
     "gperftools": ("tcmalloc", ["HEAPPROFILE=heap"]),
     "jemalloc": ("jemalloc", ["MALLOC_CONF=prof:true,lg_prof_sample:0"]),
 }
-
-
-def run(*command, **more):
-    done = subprocess.run(command, capture_output=True, text=True, **more)
-    if done.returncode != 0:
-        raise AssertionError(f"{' '.join(command)}\nended with {done.returncode}: {done.stderr}")
-    return done.stdout
-
-
-def check(what, got, expected):
-    if got != expected:
-        raise AssertionError(f"{what}: {got}, where {expected} was expected")
-    print(f"{what}: {got}")
 
 
 def objects(lines):
@@ -77,14 +62,7 @@ def main(standstill, allocator, fixture):
             cores.append(core + suffix)
             if len(cores) == 2:
                 break
-            running.process.stdin.write("\n")
-            running.process.stdin.flush()
-            lines = []
-            for line in running.process.stdout:
-                lines.append(line.split())
-                if line == "ready\n":
-                    break
-            after = objects(lines)
+            after = objects(running.go_on())
         check("classes", len(before), 3)
 
         diff = json.loads(run(standstill, "diff", *cores, "--format", "json", *QUIETLY))

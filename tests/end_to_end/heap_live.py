@@ -7,25 +7,10 @@ program goes on. What a capture kept of a heap is told of the capture as it is o
 import ctypes.util
 import json
 import os
-import subprocess
 import sys
 
-from patient import patient
+from patient import QUIETLY, check, patient, run
 
-QUIETLY = ("--quiet", "--no-cache", "--debuginfod", "off")
-
-
-def run(*command, **more):
-    done = subprocess.run(command, capture_output=True, text=True, **more)
-    if done.returncode != 0:
-        raise AssertionError(f"{' '.join(command)}\nended with {done.returncode}: {done.stderr}")
-    return done.stdout
-
-
-def check(what, got, expected):
-    if got != expected:
-        raise AssertionError(f"{what}: {got}, where {expected} was expected")
-    print(f"{what}: {got}")
 
 
 def truth(lines):
@@ -36,17 +21,6 @@ def truth(lines):
 def classes(report):
     heap = next(heap for heap in report["heaps"] if heap["allocator"].startswith("glibc"))
     return {kind["name"]: (int(kind["objects"]), int(kind["bytes"])) for kind in heap.get("types", [])}
-
-
-def go_on(running):
-    running.process.stdin.write("\n")
-    running.process.stdin.flush()
-    lines = []
-    for line in running.process.stdout:
-        lines.append(line.split())
-        if line == "ready\n":
-            return lines
-    raise AssertionError("the program ended")
 
 
 def main(standstill, fixture):
@@ -70,7 +44,7 @@ def main(standstill, fixture):
         small = next(heap for heap in heap(path("small"))["heaps"] if heap["allocator"].startswith("glibc"))
         check("a small capture says that blocks are missing", any("capture --memory full" in note["text"] for note in small["notes"]), True)
 
-        after = truth(go_on(running))
+        after = truth(running.go_on())
         check("it went on", after != before, True)
         check("classes a step later", classes(heap(pid)), after)
         diff = json.loads(run(standstill, "diff", path("full"), pid, "--format", "json", *QUIETLY))

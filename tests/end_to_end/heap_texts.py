@@ -10,32 +10,16 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 
-from patient import Skip, patient
+from patient import QUIETLY, Skip, check, patient, run
 
 SKIPPED = 77
-QUIETLY = ("--quiet", "--no-cache", "--debuginfod", "off")
-
-
-def run(*command, **more):
-    done = subprocess.run(command, capture_output=True, text=True, **more)
-    if done.returncode != 0:
-        raise AssertionError(f"{' '.join(command)}\nended with {done.returncode}: {done.stderr}")
-    return done.stdout
 
 
 def read(folder, name):
     with open(os.path.join(folder, name)) as file:
         return file.read()
-
-
-def check(what, got, expected):
-    if got != expected:
-        difference = [(ours, theirs) for ours, theirs in zip(got, expected) if ours != theirs][:3] if isinstance(got, list) and isinstance(expected, list) and expected else (got, expected)
-        raise AssertionError(f"{what}: got other than expected: {difference}")
-    print(f"{what}: as expected")
 
 
 def lines_before_maps(text):

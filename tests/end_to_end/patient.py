@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -11,9 +12,50 @@ import time
 
 GDB_QUIETLY = ["gdb", "-nx", "-q", "-batch", "-iex", "set auto-load no", "-iex", "set debuginfod enabled off"]
 
+# Options for a standstill that no cache and no server helps.
+QUIETLY = ("--quiet", "--no-cache", "--debuginfod", "off")
+
 
 class Skip(Exception):
     """This machine cannot do it; the text says why."""
+
+
+def run(*command, **more):
+    """What a program prints; it must end well."""
+    done = subprocess.run(command, capture_output=True, text=True, **more)
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(command)}\nended with {done.returncode}: {done.stderr}")
+    return done.stdout
+
+
+def run_or_skip(program, *arguments, **more):
+    """The same of a program that need not be installed."""
+    if shutil.which(program) is None:
+        raise Skip(f"{program} is not here")
+    return run(program, *arguments, **more)
+
+
+def check(what, got, expected):
+    """Says that both are equal, or where two lists begin to differ."""
+    if got != expected:
+        shown = (got, expected)
+        if isinstance(got, list) and isinstance(expected, list) and expected:
+            shown = [pair for pair in zip(got, expected) if pair[0] != pair[1]][:3] or shown
+        raise AssertionError(f"{what}: got other than expected: {shown}")
+    short = str(got)
+    print(f"{what}: {short if len(short) < 100 else 'as expected'}")
+
+
+def read_until_ready(process):
+    """The lines up to "ready", as lists of words."""
+    lines = []
+    for line in process.stdout:
+        lines.append(line.split())
+        if lines[-1][:1] == ["ready"]:
+            return lines
+        if lines[-1][:1] == ["skip:"]:
+            raise Skip(line.strip())
+    raise AssertionError(f"{process.args[0]} ended before it was ready, with status {process.wait()}")
 
 
 class Patient:
@@ -36,6 +78,12 @@ class Patient:
             os.sched_yield()
             if time.monotonic() > deadline:
                 raise AssertionError(f"process {self.pid} does not come to rest")
+
+    def go_on(self):
+        """Lets the program go on to its next "ready"; the lines that it printed on the way."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return read_until_ready(self.process)
 
     def gcore(self):
         """The path of a core that gdb wrote; the process goes on."""
@@ -86,18 +134,8 @@ def patient(program, *arguments):
         watchdog = threading.Timer(60, process.kill)
         watchdog.start()
         try:
-            account, lines = {}, []
-            for line in process.stdout:
-                words = line.split()
-                lines.append(words)
-                if words[:1] == ["ready"]:
-                    break
-                if words[:1] == ["skip:"]:
-                    raise Skip(line.strip())
-                if words[:1] == ["stack"]:
-                    account[words[1]] = words[2:]
-            else:
-                raise AssertionError(f"{program} ended before it was ready, with status {process.wait()}")
+            lines = read_until_ready(process)
+            account = {words[1]: words[2:] for words in lines if words[:1] == ["stack"]}
             watchdog.cancel()
             yield Patient(process, folder, account, lines)
         finally:

@@ -7,19 +7,11 @@ import collections
 import os
 import re
 import shutil
-import subprocess
 import sys
 
-from patient import Skip, frames_by_gdb, patient
+from patient import QUIETLY, Skip, check, frames_by_gdb, patient, run
 
 SKIPPED = 77
-
-
-def run(*command, **more):
-    done = subprocess.run(command, capture_output=True, text=True, **more)
-    if done.returncode != 0:
-        raise AssertionError(f"{' '.join(command)}\nended with {done.returncode}: {done.stderr}")
-    return done.stdout
 
 
 def pprof(folder, option, file):
@@ -43,12 +35,6 @@ def stacks_by_gdb(threads):
     return collections.Counter((count, len(pcs)) for pcs, count in groups.items())
 
 
-def check(what, got, expected):
-    if got != expected:
-        raise AssertionError(f"{what}: got {got}, expected {expected}")
-    print(f"{what}: as expected")
-
-
 def functions(text):
     return set(re.findall(r"[A-Za-z_][\w:~]*", text))
 
@@ -61,10 +47,9 @@ def main(standstill, fixture):
         gdb = frames_by_gdb(fixture, core)
         own = [function for stack in running.account.values() for function in stack]
         profile, text = os.path.join(running.folder, "threads.pb.gz"), os.path.join(running.folder, "threads.txt")
-        quietly = ("--quiet", "--no-cache", "--debuginfod", "off")
-        run(standstill, "pprof", "--profile", "threads", *quietly, "-o", profile, core)
+        run(standstill, "pprof", "--profile", "threads", *QUIETLY, "-o", profile, core)
         with open(text, "w") as out:
-            out.write(run(standstill, "stacks", "--debug", "1", *quietly, core))
+            out.write(run(standstill, "stacks", "--debug", "1", *QUIETLY, core))
         threads = len(gdb["threads"])
         expected = stacks_by_gdb(gdb["threads"])
         for kind, file in (("profile.proto", profile), ("--debug 1", text)):
