@@ -27,6 +27,8 @@ std::string_view dump_word(HeapDump dump) {
       return "gperftools exact";
     case HeapDump::JEMALLOC:
       return "jemalloc";
+    case HeapDump::WEIGHTED:
+      return "weighted";
   }
   return "";
 }

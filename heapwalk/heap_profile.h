@@ -47,6 +47,7 @@ enum class HeapDump : std::uint8_t {
   GPERFTOOLS,        // heap profile: ... @ heap_v2/PERIOD
   GPERFTOOLS_EXACT,  // heap profile: ... @ heapprofile
   JEMALLOC,          // heap_v2/PERIOD, with t*: and per-thread lines
+  WEIGHTED,          // no text of its own; as GPERFTOOLS, with period 1: counts are scaled up already
 };
 
 struct HeapTable {

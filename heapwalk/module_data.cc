@@ -77,11 +77,10 @@ std::vector<DataWords> read_module_data(const Snapshot& snapshot, const Module& 
   return data;
 }
 
-std::optional<Address> find_variable(const Module& module, std::string_view linkage_name) {
-  if (module.image == nullptr) return std::nullopt;
+std::optional<std::uint64_t> find_symbol(const ElfImage& image, std::string_view linkage_name) {
   for (const auto& [symbols, texts] : {std::pair(".symtab", ".strtab"), std::pair(".dynsym", ".dynstr")}) {
-    const ElfImage::Section* table = module.image->find_section(symbols);
-    const ElfImage::Section* strings = module.image->find_section(texts);
+    const ElfImage::Section* table = image.find_section(symbols);
+    const ElfImage::Section* strings = image.find_section(texts);
     if (table == nullptr || strings == nullptr) continue;
     for (std::size_t at = 0; sizeof(Elf64_Sym) <= table->contents.size() - at; at += sizeof(Elf64_Sym)) {
       Elf64_Sym symbol;
@@ -90,10 +89,16 @@ std::optional<Address> find_variable(const Module& module, std::string_view link
       const std::string_view text =
           as_text(clipped(strings->contents, symbol.st_name, linkage_name.size() + 1));
       if (text.size() == linkage_name.size() + 1 && text.starts_with(linkage_name) && text.back() == '\0')
-        return module.from_vaddr(symbol.st_value);
+        return symbol.st_value;
     }
   }
   return std::nullopt;
+}
+
+std::optional<Address> find_variable(const Module& module, std::string_view linkage_name) {
+  if (module.image == nullptr) return std::nullopt;
+  const auto vaddr = find_symbol(*module.image, linkage_name);
+  return vaddr ? std::optional(module.from_vaddr(*vaddr)) : std::nullopt;
 }
 
 std::string_view file_name(const Module& module) {

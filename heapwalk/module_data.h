@@ -37,6 +37,9 @@ std::vector<DataRange> data_ranges(const Snapshot& snapshot, const Module& modul
 // The code of a module: its executable segments.
 std::vector<DataRange> code_ranges(const Snapshot& snapshot, const Module& module);
 
+// What a symbol of the file's tables stands for, as the file counts.
+std::optional<std::uint64_t> find_symbol(const ElfImage& image, std::string_view linkage_name);
+
 // A variable by its name in the file's symbol tables; nothing where the file is not here or lacks it.
 std::optional<Address> find_variable(const Module& module, std::string_view linkage_name);
 

@@ -14,6 +14,9 @@
 //       t0: 12: 12345 [0: 0]
 //
 // Both end with a list of mapped files.
+//
+// google/tcmalloc writes no text. Each of its samples knows how many allocations it stands for, so its counts
+// are written in gperftools' form with a period of 1: readers then scale nothing.
 #include "reports/heap_dump.h"
 
 #include "reports/printable.h"
@@ -48,7 +51,7 @@ std::string gperftools_dump(const HeapRecord& heap, const HeapTableRecord& table
   else if (table.name == "growth")
     out += " growth\n";
   else
-    fmt::format_to(Sink(out), " heap_v2/{}\n", table.period);
+    fmt::format_to(Sink(out), " heap_v2/{}\n", table.dump == "weighted" ? 1 : table.period);
   for (const HeapSampleRecord& sample : table.samples) {
     append_counts(out, sample.live, sample.total);
     for (const std::uint32_t location : sample.locations) {
@@ -106,7 +109,7 @@ std::string to_mapped_libraries(const Findings& findings) {
 
 std::string to_heap_dump(const Findings& findings, const HeapRecord& heap, const HeapTableRecord& table) {
   if (table.dump == "jemalloc") return jemalloc_dump(heap, table) + to_mapped_libraries(findings);
-  if (table.dump.starts_with("gperftools"))
+  if (table.dump.starts_with("gperftools") || table.dump == "weighted")
     return gperftools_dump(heap, table) + to_mapped_libraries(findings);
   return {};
 }

@@ -37,7 +37,7 @@ struct HeapSampleRecord {
 
 struct HeapTableRecord {
   std::string name;  // "heap", "growth"
-  std::string dump;  // whose text it is written as: "" | go | gperftools | gperftools exact | jemalloc
+  std::string dump;  // whose text it is written as: "" | go | gperftools | gperftools exact | jemalloc | weighted
   std::int64_t period = 0;
   bool counts_totals = false;
   std::vector<HeapSampleRecord> samples;

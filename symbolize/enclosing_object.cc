@@ -1,6 +1,6 @@
 #include "symbolize/enclosing_object.h"
 
-#include "coredump/section_contents.h"
+#include "symbolize/dwarf_types.h"
 #include "symbolize/frame_variables.h"
 
 #include <algorithm>
@@ -9,7 +9,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <llvm/Object/ObjectFile.h>
 
 namespace standstill {
 
@@ -20,7 +19,6 @@ using llvm::DWARFDie;
 
 constexpr int DEEPEST_MEMBER = 24;       // of members, base classes and arrays
 constexpr unsigned MOST_MEMBERS = 8192;  // looked at in one go
-constexpr std::uint64_t MOST_UNPACKED = std::uint64_t{256} << 20;
 
 std::string_view name_of(const DWARFDie& die) {
   const char* name = die.getShortName();
@@ -53,30 +51,6 @@ std::string qualified_name(const DWARFDie& type) {
       name = "(anonymous namespace)::" + name;
   }
   return name;
-}
-
-std::uint64_t size_of(const DWARFDie& type);
-
-// The number of elements in all dimensions; 0 where the file does not say.
-std::uint64_t element_count(const DWARFDie& array) {
-  std::uint64_t count = 1;
-  for (const DWARFDie child : array.children()) {
-    if (child.getTag() != dwarf::DW_TAG_subrange_type) continue;
-    std::uint64_t dimension = dwarf::toUnsigned(child.find(dwarf::DW_AT_count), 0);
-    if (dimension == 0)
-      if (const auto last = dwarf::toUnsigned(child.find(dwarf::DW_AT_upper_bound))) dimension = *last + 1;
-    if (__builtin_mul_overflow(count, dimension, &count)) return 0;
-  }
-  return count;
-}
-
-std::uint64_t size_of(const DWARFDie& type) {
-  const std::uint64_t size = dwarf::toUnsigned(type.find(dwarf::DW_AT_byte_size), 0);
-  if (size != 0 || type.getTag() != dwarf::DW_TAG_array_type) return size;
-  const DWARFDie element = find_type_of(type).type;
-  if (!element || element.getTag() == dwarf::DW_TAG_array_type) return 0;
-  std::uint64_t product = 0;
-  return __builtin_mul_overflow(size_of(element), element_count(type), &product) ? 0 : product;
 }
 
 // Mutexes and their like, of which the C library, libstdc++, libc++, Rust and abseil make up the inside.
@@ -124,7 +98,7 @@ class Descent {
   Descent(Address wanted, std::vector<EnclosingObject>& found) : wanted_(wanted), found_(found) {}
 
   void enter(const PlainType& structure, Address start) {
-    if (wanted_ < start || wanted_ - start >= size_of(structure.type)) return;
+    if (wanted_ < start || wanted_ - start >= size_of_type(structure.type)) return;
     go(structure, start, {}, 0);
   }
 
@@ -148,7 +122,7 @@ class Descent {
       go_into_array(type, start, std::move(way), depth);
     } else if (type.getTag() == dwarf::DW_TAG_base_type) {
       // An integer may be a lock of the program's own; one in a std::pair or std::string is none.
-      if (way.in_lock || (!way.in_library && size_of(type) >= 4)) accept(way, start);
+      if (way.in_lock || (!way.in_library && size_of_type(type) >= 4)) accept(way, start);
     } else if (way.in_lock) {
       accept(way, start);  // the queue in a word, as Rust has it
     }
@@ -181,7 +155,7 @@ class Descent {
     }
     const PlainType plain = find_type_of(child);
     const Address place = start + offset;
-    if (!plain.type || wanted_ < place || wanted_ - place >= size_of(plain.type)) return;
+    if (!plain.type || wanted_ < place || wanted_ - place >= size_of_type(plain.type)) return;
     if (!is_base && !way.in_library && !name_of(child).empty()) {
       if (!way.member.empty()) way.member += '.';
       way.member += name_of(child);
@@ -191,7 +165,7 @@ class Descent {
 
   void go_into_array(const DWARFDie& array, Address start, Way way, int depth) {
     const PlainType element = find_type_of(array);
-    const std::uint64_t size = element.type ? size_of(element.type) : 0;
+    const std::uint64_t size = element.type ? size_of_type(element.type) : 0;
     if (size < 4) return;  // bytes: whatever has been built in there is unknown
     const std::uint64_t index = (wanted_ - start) / size;
     if (!way.in_library) way.member += fmt::format("[{}]", index);
@@ -209,19 +183,12 @@ class Descent {
   unsigned members_ = 0;
 };
 
-// LLVM unpacks sections whole; that must not cost gigabytes.
-bool is_affordable(const ElfImage& image) {
-  const ElfImage::Section* const info = find_debug_section(image, ".debug_info");
-  return info != nullptr && (!is_compressed(*info) || info->contents.size() < MOST_UNPACKED / 8);
-}
-
 }  // namespace
 
 struct EnclosingObjects::State {
   std::shared_ptr<const ElfImage> image;
   std::uint64_t bias = 0;
-  std::unique_ptr<llvm::object::ObjectFile> object;
-  std::unique_ptr<llvm::DWARFContext> context;
+  std::optional<OpenedDwarf> dwarf;
   std::unordered_map<std::uint64_t, FrameScope> scopes;  // by vaddr
 };
 
@@ -229,28 +196,16 @@ EnclosingObjects::EnclosingObjects(std::shared_ptr<const ElfImage> image, std::u
     : state_(std::make_unique<State>()) {
   state_->image = std::move(image);
   state_->bias = bias;
-  if (!state_->image || !is_affordable(*state_->image)) return;
-  const llvm::MemoryBufferRef buffer(llvm::StringRef(as_text(state_->image->file()->bytes())),
-                                     state_->image->path());
-  auto object = llvm::object::ObjectFile::createELFObjectFile(buffer);
-  if (!object) {
-    llvm::consumeError(object.takeError());
-    return;
-  }
-  state_->object = std::move(*object);
-  const auto be_silent = [](llvm::Error error) { llvm::consumeError(std::move(error)); };
-  state_->context =
-      llvm::DWARFContext::create(*state_->object, llvm::DWARFContext::ProcessDebugRelocations::Ignore,
-                                 nullptr, "", be_silent, be_silent);
+  if (state_->image) state_->dwarf = open_dwarf(*state_->image);
 }
 
 EnclosingObjects::~EnclosingObjects() = default;
 
 void EnclosingObjects::find(const FrameValues& frame, const MemoryView& memory, Address wanted,
                             std::vector<EnclosingObject>& found) {
-  if (!state_->context) return;
+  if (!state_->dwarf) return;
   const auto [entry, is_new] = state_->scopes.try_emplace(frame.vaddr);
-  if (is_new) entry->second = find_scope_at(*state_->context, frame.vaddr, frame.line);
+  if (is_new) entry->second = find_scope_at(*state_->dwarf->context, frame.vaddr, frame.line);
   for (const FrameVariable& variable : entry->second.variables)
     if (const auto start = find_structure(variable, entry->second, frame, state_->bias, memory))
       Descent(wanted, found).enter(variable.structure, *start);
