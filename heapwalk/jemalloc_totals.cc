@@ -25,6 +25,7 @@
 #include <cstring>
 #include <map>
 #include <unordered_set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -237,7 +238,8 @@ class Reader {
   }
 
   void read_leaf(Address leaf, std::uint64_t block) {
-    MemoryCursor cursor(memory_);
+    MemoryCursor cursor(memory_), extents(memory_);
+    Address before;
     for (std::uint64_t i = 0; i < tree_->leaf_width(); ++i) {
       const auto element = element_at(cursor, leaf, i);
       if (!element) {
@@ -245,22 +247,27 @@ class Reader {
                           to_string(leaf + tree_->element * i)});
         return;
       }
-      if (!element->extent) continue;  // never used, or the page was given back
-      const Address extent = element->extent;
-      const auto bits = memory_.read<std::uint64_t>(extent),
-                 address = memory_.read<std::uint64_t>(extent + 8),
-                 size = memory_.read<std::uint64_t>(extent + 16);
-      const std::uint64_t page = (block << tree_->leaf_bits | i) << PAGE_BITS;
-      if (!bits || !address || !size) {
-        if (!warned_)
-          notes_.push_back({Severity::WARNING,
-                            fmt::format("the extent of the page {:#x} cannot be read", page),
-                            to_string(extent)});
-        warned_ = true;
-        continue;
-      }
-      if ((*address & ~std::uint64_t{4095}) == page) count(*bits, *size & ~std::uint64_t{4095});
+      const Address extent = std::exchange(before, element->extent);
+      // Never used, or the page was given back; or a page of a slab that is not its first.
+      if (!element->extent || element->extent == extent) continue;
+      read_extent(extents, element->extent, (block << tree_->leaf_bits | i) << PAGE_BITS);
     }
+  }
+
+  // Counts it if `page` is its first.
+  void read_extent(MemoryCursor& extents, Address extent, std::uint64_t page) {
+    std::array<std::uint64_t, 3> words;
+    const std::uint8_t* const bytes = extents.at(extent, sizeof(words));
+    if (bytes == nullptr) {
+      if (!warned_)
+        notes_.push_back({Severity::WARNING, fmt::format("the extent of the page {:#x} cannot be read", page),
+                          to_string(extent)});
+      warned_ = true;
+      return;
+    }
+    std::memcpy(words.data(), bytes, sizeof(words));
+    const auto [bits, address, size] = words;
+    if ((address & ~std::uint64_t{4095}) == page) count(bits, size & ~std::uint64_t{4095});
   }
 
   void count(std::uint64_t bits, std::uint64_t bytes) {
