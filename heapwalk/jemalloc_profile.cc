@@ -13,6 +13,7 @@
 //     //     5.3.1: tdata_link +24, thread_name[16] +96, expired +118
 #include "heapwalk/environment.h"
 #include "heapwalk/jemalloc_heap.h"
+#include "heapwalk/jemalloc_period.h"
 
 #include <algorithm>
 #include <array>
@@ -21,6 +22,7 @@
 #include <cstring>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -250,28 +252,44 @@ class Reader {
   // 5.3 keeps a table of what one sample of each size class stands for: round(size / (1 - exp(-size / R))).
   void find_period() {
     if (!layout_->has_unbiased) return find_configured_period();
-    // The longest first: of the shortest periods the table is that of the sizes, which stands elsewhere, too.
-    for (unsigned power = 40; power-- > 0;) {
-      const double period = std::ldexp(1.0, static_cast<int>(power));
-      std::array<std::uint64_t, 30> expected;
-      for (unsigned i = 0; i < expected.size(); ++i) {
+    using SizeTable = std::array<std::uint64_t, 30>;  // its beginning
+    constexpr unsigned POWERS = 40;
+    std::array<SizeTable, POWERS> expected;
+    for (unsigned power = 0; power < POWERS; ++power)
+      for (unsigned i = 0; i < expected[power].size(); ++i) {
         const auto size = static_cast<double>(size_of_class(i));
-        expected[i] = static_cast<std::uint64_t>(std::round(size / (1 - std::exp(-size / period))));
+        const double period = std::ldexp(1.0, static_cast<int>(power));
+        expected[power][i] = static_cast<std::uint64_t>(std::round(size / (1 - std::exp(-size / period))));
       }
-      for (const DataWords& segment : data_)
-        if (!std::ranges::search(segment.words, expected).empty()) {
-          period_ = static_cast<std::int64_t>(1) << power;
-          return;
-        }
-    }
-    warn({}, "how often jemalloc sampled is not known: counts are not scaled up");
+    // The longest that is found: of the shortest periods the table is that of the sizes, which stands
+    // elsewhere, too.
+    std::optional<unsigned> longest;
+    for (const DataWords& segment : data_)
+      for (std::size_t i = 0; i + expected[0].size() <= segment.words.size(); ++i) {
+        const std::uint64_t first = segment.words[i];
+        if (first == 0 || first > expected[POWERS - 1][0]) continue;
+        for (unsigned power = longest.value_or(0); power < POWERS; ++power)
+          if (expected[power][0] == first &&
+              std::ranges::equal(expected[power],
+                                 std::span(segment.words).subspan(i, expected[power].size())))
+            longest = power;
+      }
+    if (!longest) return warn({}, "how often jemalloc sampled is not known: counts are not scaled up");
+    period_ = static_cast<std::int64_t>(1) << *longest;
   }
 
-  // 5.2 has but a number, which looks like any other; what set it is the environment.
+  // 5.2 has no such table, but a variable; where that is not found, what set it at the start.
   void find_configured_period() {
     constexpr unsigned BY_DEFAULT = 19;  // LG_PROF_SAMPLE_DEFAULT
     constexpr std::string_view OPTION = "lg_prof_sample:";
-    const std::string settings = find_in_environment(snapshot_, "MALLOC_CONF").value_or("");
+    if (const auto period = find_period_variable(snapshot_, data_, code_)) {
+      period_ = *period;
+      return;
+    }
+    // Builds with a prefix have it in the name, too.
+    std::string settings;
+    for (const char* name : {"MALLOC_CONF", "JE_MALLOC_CONF", "_RJEM_MALLOC_CONF"})
+      if (settings.empty()) settings = find_in_environment(snapshot_, name).value_or("");
     // The last one counts.
     const std::size_t found = settings.rfind(OPTION);
     unsigned power = BY_DEFAULT;
@@ -282,7 +300,7 @@ class Reader {
     notes_.push_back(
         {Severity::INFO,
          fmt::format("jemalloc sampled each {} bytes, as {}; what the program may have set itself "
-                     "later is not known",
+                     "is not known",
                      period_, found == std::string::npos ? "it does by default" : "its environment says"),
          {}});
   }
