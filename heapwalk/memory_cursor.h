@@ -3,8 +3,9 @@
 //
 // Of a living process a walk over all blocks must not have each page kept that it reads (LazyMemory): it
 // copies into a window of its own, which the next one takes the place of, so that heaps of many gigabytes are
-// walked in a megabyte. The window is a page where a walk jumps about, and larger the longer it goes straight
-// on.
+// walked in a few megabytes. The window is larger the longer a walk goes straight on. A list of free blocks
+// mostly jumps about among a few places, at each of which it creeps on, backwards too: so the last 64 blocks
+// of 64 KiB are at hand, of each one page at first, and all of it when a second one is asked for.
 #pragma once
 
 #include "coredump/memory_view.h"
@@ -46,6 +47,7 @@ class MemoryCursor {
 
  private:
   static constexpr std::uint64_t PAGE = 4096;
+  static constexpr std::uint64_t BLOCK = 1 << 16;
   static constexpr std::uint64_t LARGEST_WINDOW = 1 << 20;
 
   [[gnu::noinline]] const std::uint8_t* refill(Address address, std::size_t size) {
@@ -63,10 +65,10 @@ class MemoryCursor {
   }
 
   const std::uint8_t* refill_window(Address address, std::size_t size) {
-    const Address window_end = start_ + size_;
-    const bool goes_on = data_ == window_.data() && size_ != 0 && address >= start_ &&
-                         address < window_end + LARGEST_WINDOW / 4;
-    length_ = goes_on ? std::min(2 * length_, LARGEST_WINDOW) : PAGE;
+    const Address end = start_ + size_;
+    const bool goes_on = size_ >= BLOCK && address >= start_ && address < end + 4 * PAGE;
+    if (!goes_on) return look_into_block(address, size);
+    length_ = data_ == window_.data() ? std::min(2 * length_, LARGEST_WINDOW) : 2 * BLOCK;
     // What lies across the end of the page needs the one behind it, too.
     const std::uint64_t in_page = address.value() % PAGE;
     const std::uint64_t wanted = std::max(length_, (in_page + size + PAGE - 1) / PAGE * PAGE);
@@ -79,6 +81,39 @@ class MemoryCursor {
     return nullptr;
   }
 
+  struct Block {
+    Address start;           // of the block, or of the one page of it that is here
+    std::uint64_t size = 0;  // bytes that are here; 0: nothing
+    std::vector<std::uint8_t> bytes;
+  };
+
+  const std::uint8_t* look_into_block(Address address, std::size_t size) {
+    const Address block_start = address - address.value() % BLOCK, page = address - address.value() % PAGE;
+    Block& block = blocks_[address.value() / BLOCK % blocks_.size()];
+    const bool is_known = block.size != 0 && block.start.value() / BLOCK == address.value() / BLOCK;
+    if (!is_known || address - block.start >= block.size) {
+      // Where a part of the block cannot be read, the page alone may be.
+      if (!is_known || !fill(block, block_start, BLOCK) || address - block.start >= block.size)
+        fill(block, page, PAGE);
+      if (block.size == 0) return nullptr;
+    }
+    start_ = block.start;
+    data_ = block.bytes.data();
+    size_ = block.size;
+    const std::uint64_t offset = address - start_;
+    if (offset < size_ && size <= size_ - offset) return data_ + offset;
+    if (offset >= size_ || size > crossing_.size()) return nullptr;
+    const std::size_t got = memory_.lazy()->copy_uncached(address, std::span(crossing_).first(size));
+    return got == size ? crossing_.data() : nullptr;
+  }
+
+  bool fill(Block& block, Address start, std::uint64_t size) {
+    if (block.bytes.size() < size) block.bytes.resize(size);
+    block.start = start;
+    block.size = memory_.lazy()->copy_uncached(start, std::span(block.bytes).first(size));
+    return block.size != 0;
+  }
+
   const MemoryView& memory_;
   bool copies_;
   Address start_;
@@ -87,6 +122,7 @@ class MemoryCursor {
   std::array<std::uint8_t, 64> crossing_{};
   std::vector<std::uint8_t> window_;
   std::uint64_t length_ = PAGE;
+  std::array<Block, 64> blocks_;
 };
 
 }  // namespace standstill
