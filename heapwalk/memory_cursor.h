@@ -66,7 +66,9 @@ class MemoryCursor {
 
   const std::uint8_t* refill_window(Address address, std::size_t size) {
     const Address end = start_ + size_;
-    const bool goes_on = size_ >= BLOCK && address >= start_ && address < end + 4 * PAGE;
+    // What lies across the end of a block is no sign of that.
+    const bool is_behind = data_ == window_.data() ? address >= start_ : address >= end;
+    const bool goes_on = size_ >= BLOCK && is_behind && address < end + 4 * PAGE;
     if (!goes_on) return look_into_block(address, size);
     length_ = data_ == window_.data() ? std::min(2 * length_, LARGEST_WINDOW) : 2 * BLOCK;
     // What lies across the end of the page needs the one behind it, too.
