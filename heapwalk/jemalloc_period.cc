@@ -2,7 +2,8 @@
 // mallctl can be asked for it, and who can be asked keeps a table of names and functions:
 //
 //     // src/ctl.c, ctl_named_node_t: name, nchildren, children, ctl       {"lg_sample", 0, NULL, -> f}
-//     f:   mov 0x2f1c9(%rip),%rax        the first variable that it reads, being all that it is there for
+//     f:   mov 0x2f1c9(%rip),%rax        the first variable that it reads, being all that it is there for;
+//          lea 0x2f1c9(%rip),%rax        or takes the address of, where the linker made that of a load
 //
 // In a program that is loaded at a fixed address the table is constant data, and not looked for.
 #include "heapwalk/jemalloc_period.h"
@@ -19,7 +20,8 @@ namespace {
 
 constexpr std::string_view NAME = "lg_sample";
 constexpr std::size_t LONGEST_FUNCTION = 192;  // of which the load is among the first instructions
-constexpr std::size_t LOAD_SIZE = 7;  // REX.W 8b, ModRM for "relative to the next instruction", offset
+constexpr std::size_t LOAD_SIZE = 7;  // REX.W 8b or 8d, ModRM for "relative to the next instruction", offset
+constexpr std::uint8_t MOV = 0x8b, LEA = 0x8d;
 constexpr std::uint64_t MOST_BITS = 63;
 
 bool is_code(const std::vector<DataRange>& code, std::uint64_t word) {
@@ -28,11 +30,10 @@ bool is_code(const std::vector<DataRange>& code, std::uint64_t word) {
 }
 
 bool is_load(const std::uint8_t* bytes) {
-  return (bytes[0] & 0xfb) == 0x48 && bytes[1] == 0x8b && (bytes[2] & 0xc7) == 0x05;
+  return (bytes[0] & 0xfb) == 0x48 && (bytes[1] == MOV || bytes[1] == LEA) && (bytes[2] & 0xc7) == 0x05;
 }
 
-// The value that the function loads first from one of the module's variables, by itself or through the table
-// of global offsets.
+// The value of the variable that the function loads first, by itself or through the table of global offsets.
 std::optional<std::uint64_t> first_variable(const Snapshot& snapshot, const std::vector<DataWords>& data,
                                             Address function) {
   const auto is_data = [&](Address address) {
@@ -50,7 +51,8 @@ std::optional<std::uint64_t> first_variable(const Snapshot& snapshot, const std:
         function + (i + LOAD_SIZE) + static_cast<std::uint64_t>(static_cast<std::int64_t>(offset));
     if (!is_data(variable)) continue;
     const auto value = snapshot.memory.read<std::uint64_t>(variable);
-    if (value && is_data(Address(*value))) return snapshot.memory.read<std::uint64_t>(Address(*value));
+    if (bytes[i + 1] == MOV && value && is_data(Address(*value)))
+      return snapshot.memory.read<std::uint64_t>(Address(*value));
     return value;
   }
   return std::nullopt;
