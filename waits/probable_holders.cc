@@ -26,6 +26,7 @@ struct Suspect {
   ThreadIndex thread = 0;
   LockSighting best;
   bool is_joining = false;
+  bool owns_memory = false;  // the lock lies on this thread's own stack
 };
 
 bool is_open(const Resource& resource) {
@@ -160,7 +161,12 @@ class HolderSearch {
         continue;  // a program's own lock functions pass the address on, too: only a name tells unlocking
       if (best == nullptr || is_better(sighting, *best)) best = &sighting;
     }
-    if (best != nullptr) suspects_[lock].push_back({thread, *best, state.word == WaitWord::JOIN});
+    if (best == nullptr) return;
+    const Thread& suspect = snapshot_.threads[thread];
+    const Address stack_pointer = suspect.registers.stack_pointer(), address = locks_[lock].address;
+    const bool owns_memory =
+        address >= stack_pointer && address - stack_pointer < live_stack_size(suspect, stack, STACK_LIMIT);
+    suspects_[lock].push_back({thread, *best, state.word == WaitWord::JOIN, owns_memory});
   }
 
   void conclude(Resource& resource, std::vector<Suspect>& suspects,
@@ -187,6 +193,9 @@ class HolderSearch {
       is_sure = is_sure && std::ranges::all_of(bystanders, [&](ThreadIndex thread) {
                   return std::ranges::any_of(suspects, [&](const Suspect& s) { return s.thread == thread; });
                 });
+    // Who made the lock, as a variable of his own, has its address for that alone.
+    if (strongest <= Strength::GUARDED)
+      is_sure = is_sure && std::ranges::none_of(suspects, &Suspect::owns_memory);
     if (!is_sure && suspects.size() > HINTS) return;
     for (const Suspect& suspect : suspects)
       add(resource, suspect, is_sure ? Certainty::PROBABLE : Certainty::POSSIBLE, describe(suspect.best));
