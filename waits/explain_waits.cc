@@ -78,7 +78,8 @@ Explained explain(const BlockedThread& blocked, const KindsByCall& kinds) {
       best = {kind, std::move(*recognition)};
   }
   if (best.kind == nullptr) best.recognition = unknown_call(blocked.system_call);
-  if (blocked.futex) best.recognition.timeout = timeout_of(*blocked.futex, blocked.memory);
+  if (blocked.futex && !best.recognition.waits_again)
+    best.recognition.timeout = timeout_of(*blocked.futex, blocked.memory);
   return best;
 }
 
@@ -157,6 +158,7 @@ class Explanation {
       const Thread& thread = snapshot_.threads[index];
       WaitState& state = table_.states[index];
       std::optional<Timeout> timeout;
+      bool waits_again = false;
       if (const auto first = same_calls.find(thread.registers)) {
         state = table_.states[*first];
       } else {
@@ -177,6 +179,7 @@ class Explanation {
         state.in_signal_handler = in_handler;
         fill_state(state, blocked, explained.recognition);
         timeout = explained.recognition.timeout;
+        waits_again = explained.recognition.waits_again;
         add_key(keys, state, index, explained);
         // The kernel's word on one thread must not be told of another.
         const bool lacks_mutex = state.word == WaitWord::CONDITION && !explained.recognition.mutex;
@@ -184,7 +187,7 @@ class Explanation {
           same_calls.add(thread.registers, index);
       }
       if (thread.facts) set_by_kernel(state, *thread.facts);
-      set_duration(state, thread, timeout);
+      if (!waits_again) set_duration(state, thread, timeout);  // the call is younger than the wait
     }
     return keys;
   }

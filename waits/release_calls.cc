@@ -15,12 +15,16 @@ constexpr std::size_t SYMBOL_LIMIT = 4'000'000;
 
 bool is_release(std::string_view name) {
   return name.find("unlock") != std::string_view::npos || name.find("Unlock") != std::string_view::npos ||
-         name.find("guard_release") != std::string_view::npos;
+         name.find("guard_release") != std::string_view::npos ||
+         name.starts_with("omp_unset_");  // omp_unset_lock, omp_unset_nest_lock
 }
 
 bool is_taking(std::string_view name) {
-  constexpr std::string_view PARTS[] = {"_lock",  "_trylock",  "_timedlock",   "_clocklock",  "rdlock",
-                                        "wrlock", "flockfile", "Mutex4LockEv", "ReaderLockEv"};
+  constexpr std::string_view PARTS[] = {"_lock",        "_trylock",     "_timedlock", "_clocklock",
+                                        "rdlock",       "wrlock",       "flockfile",  "Mutex4LockEv",
+                                        "ReaderLockEv", "lockInternalE"};  // Qt's
+  if (name.find("init") != std::string_view::npos || name.find("destroy") != std::string_view::npos)
+    return false;  // omp_init_lock
   return std::ranges::any_of(
              PARTS, [&](std::string_view part) { return name.find(part) != std::string_view::npos; }) &&
          !is_release(name);

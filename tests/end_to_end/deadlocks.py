@@ -76,6 +76,16 @@ cxx_ring_libcxx mutex
 cxx_ring_libcxx recursive
 absl_ring writers
 absl_ring readers
+glib_ring mutex
+glib_ring bit
+glib_ring recursive
+gil_ring lock
+gil_ring call
+qt_ring mutex
+qt_ring guard
+openmp_ring lock
+openmp_ring nested
+openmp_ring behind
 cxx_ring_unoptimised shared
 cxx_ring_unoptimised once
 cxx_ring_unoptimised local
@@ -133,6 +143,7 @@ healthy_pools bounded
 healthy_pools spawning
 healthy_pools parent
 absl_ring ordered
+glib_ring queue
 healthy_plain contended
 healthy_plain queue
 healthy_plain wrapped
@@ -157,6 +168,7 @@ healthy_parking_lot queue
 # The only trace of who holds what is in registers that /proc does not show.
 ONLY_REGISTERS_TELL = {"rust_ring condvar", "rust_ring condvar 2", "rust_ring condvar 3", "rust_ring condvar 5", "spin_ring"}  # a spinning thread runs: only a stop shows where
 ONLY_REGISTERS_TELL |= {f"lock_and_wait{built} {mode}" for built in ("", "_clang") for mode in ("flag", "pointer", "phase")}
+ONLY_REGISTERS_TELL |= {"glib_ring mutex", "qt_ring mutex", "qt_ring guard", "openmp_ring lock", "openmp_ring nested", "openmp_ring behind"}
 MOMENTS = 2  # at which a healthy program is looked at in each build, besides the kernel's core
 
 

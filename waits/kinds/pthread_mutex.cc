@@ -81,7 +81,8 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
                     .descriptors = {},
                     .timeout = {},
                     .detail = {},
-                    .shares_word = false};
+                    .shares_word = false,
+                    .waits_again = false};
   const auto fields = read_fields(futex.around);
   if (!fields) {
     if (!named) return std::nullopt;
