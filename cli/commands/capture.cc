@@ -11,6 +11,7 @@
 #include "cli/target.h"
 #include "cli/terminal.h"
 #include "coredump/captures/write_capture.h"
+#include "coredump/lazy_memory.h"
 #include "reports/format.h"
 #include "reports/phrases.h"
 #include "reports/printable.h"
@@ -101,6 +102,8 @@ void say_what_was_captured(const Options& options, const Snapshot& snapshot, std
   if (!options.report.empty()) return;  // says the notes itself
   Findings notes;
   notes.notes = snapshot.notes;
+  if (const LazyMemory* lazy = snapshot.memory.lazy())
+    for (Note& note : lazy->notes()) notes.notes.push_back(std::move(note));
   print_notes(notes, options);
 }
 
