@@ -217,7 +217,17 @@ Ranges unexplained_memory(const Snapshot& snapshot, const std::vector<ChunkRegio
   return found;
 }
 
-Address next_page(Address address) { return Address((address.value() | 4095) + 1); }
+// The next page of which something can be read, or `end`. A program header may claim more pages than could
+// ever be asked for one by one.
+Address next_page(const MemoryView& memory, Address address, Address end) {
+  const Address page((address.value() | 4095) + 1);
+  if (page >= end || page < address) return end;
+  if (memory.lazy() != nullptr) return page;
+  const auto& pieces = memory.pieces().intervals();
+  const auto piece = std::ranges::upper_bound(pieces, page, {}, [](const auto& one) { return one.end; });
+  if (piece == pieces.end()) return end;
+  return std::min(end, std::max(page, Address(piece->start.value() & ~std::uint64_t{4095})));
+}
 
 // Where the main arena could not go on by sbrk (something else was mapped behind it) it took mappings of at
 // least 1 MiB, of which it keeps no list: rows of chunks that begin at a page and end at a fence or the top.
@@ -233,7 +243,7 @@ class LostRegions {
       for (Address at = range.start; at < range.end && missing >= SMALLEST_CHUNK;) {
         const Address end = end_of_row(at, range.end, main);
         if (end - at < 4096) {  // also where there is none
-          at = next_page(at);
+          at = next_page(snapshot_.memory, at, range.end);
           continue;
         }
         found.push_back({0, at, end});
@@ -277,7 +287,8 @@ class LostRegions {
 class MappedChunks {
  public:
   MappedChunks(const Snapshot& snapshot, const Arenas& arenas, Walk& walk, const Visitor& visitor)
-      : arenas_(arenas),
+      : memory_(snapshot.memory),
+        arenas_(arenas),
         walk_(walk),
         cursor_(snapshot.memory, MemoryCursor::Lazily::COPY),
         filter_(snapshot),
@@ -313,7 +324,7 @@ class MappedChunks {
       const std::optional<Found> found = chunk_at(at, end);
       if (!found) {
         if (!every_page) return;
-        at = next_page(at);
+        at = next_page(memory_, at, end);
         continue;
       }
       seen_.emplace(at, found->length);
@@ -365,6 +376,7 @@ class MappedChunks {
          to_string(said.address_of_sbrk_base)});
   }
 
+  const MemoryView& memory_;
   const Arenas& arenas_;
   Walk& walk_;
   MemoryCursor cursor_;

@@ -124,6 +124,31 @@ def truncated(run, folder, core):
                 result.expect_refused("cut.core")
 
 
+def endless(run, core):
+    """A core of a glibc program of which one program header claims 2^62 bytes, and a block that malloc counts among those with a mapping of
+    their own is not there: the search for it must not go through all that memory, page by page."""
+    with open(core, "r+b") as file:
+        header = file.read(64)
+        phoff, = struct.unpack_from("<Q", header, 32)
+        phnum, = struct.unpack_from("<H", header, 56)
+        writable = []
+        for at in range(phoff, phoff + 56 * phnum, 56):
+            file.seek(at)
+            kind, flags, offset, address, _, size = struct.unpack("<IIQQQQ", file.read(40))
+            if kind == 1 and flags & 2 and size >= 16 and address < 1 << 47:
+                file.seek(offset + 8)
+                writable.append((at, struct.unpack("<Q", file.read(8))[0]))
+        is_mapped = [at for at, word in writable if word & 7 == 2 and word >= 128 << 10]
+        for at in is_mapped:
+            file.seek(at + 32)
+            file.write(struct.pack("<QQ", 0, 0))
+        file.seek(writable[-1][0] + 40)
+        file.write(struct.pack("<Q", 1 << 62))
+    result = run("heap", core).expect_alive()
+    result.expect("had blocks to take away", is_mapped)
+    result.expect("says that blocks are missing", "malloc says it has" in result.out)
+
+
 def threads_in(result):
     first = result.out.splitlines()[0] if result.out else ""
     return first
@@ -182,6 +207,8 @@ def main(standstill, fixtures):
         truncated(run, running.folder, core)
     with patient(os.path.join(fixtures, "workers_musl" if os.path.exists(os.path.join(fixtures, "workers_musl")) else "workers_pie")) as running:
         compressed(make_runner(standstill, running.folder), running.folder, running.gcore())
+    with patient(os.path.join(fixtures, "heaps", "glibc_blocks")) as running:
+        endless(make_runner(standstill, running.folder), running.gcore())
     print("\n".join(FAILED) or "all as expected")
     return 1 if FAILED else 0
 
