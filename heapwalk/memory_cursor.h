@@ -97,7 +97,10 @@ class MemoryCursor {
       // Where a part of the block cannot be read, the page alone may be.
       if (!is_known || !fill(block, block_start, BLOCK) || address - block.start >= block.size)
         fill(block, page, PAGE);
-      if (block.size == 0) return nullptr;
+      if (block.size == 0) {
+        size_ = 0;  // what it stood in may have been this block
+        return nullptr;
+      }
     }
     start_ = block.start;
     data_ = block.bytes.data();
