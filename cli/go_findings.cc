@@ -18,12 +18,18 @@ namespace standstill {
 
 namespace {
 
-constexpr std::size_t MOST_PARTNERS = 8;  // of one resource that are listed
+constexpr std::size_t MOST_PARTNERS = 8;     // of one resource that are listed
+constexpr std::size_t MOST_LISTED = 10'000;  // behind one deadlock
 
 class GoFindings {
  public:
-  GoFindings(Findings& findings, const GoroutineWaits& waits, const GoroutineVerdict& verdict)
-      : findings_(findings), waits_(waits), verdict_(verdict), first_resource_(verdict.joint.first_resource) {
+  GoFindings(Findings& findings, const GoroutineWaits& waits, const GoroutineVerdict& verdict,
+             const LeakedGoroutines& leaked)
+      : findings_(findings),
+        waits_(waits),
+        verdict_(verdict),
+        leaked_(leaked),
+        first_resource_(verdict.joint.first_resource) {
     std::unordered_map<std::string_view, std::uint32_t> by_id;
     for (std::uint32_t i = 0; i < findings.resources.size(); ++i) by_id.emplace(findings.resources[i].id, i);
     for (const GoroutineResource& resource : waits.resources) {
@@ -50,9 +56,7 @@ class GoFindings {
     if (all.empty())
       findings_.headline = findings_.goroutines.empty() ? findings_.headline : headline_of_stacks(findings_);
     else if (leads)
-      findings_.headline = all.front().title + (all.front().confidence == "CERTAIN"    ? ""
-                                                : all.front().confidence == "PROBABLE" ? " (probably)"
-                                                                                       : " (possibly)");
+      findings_.headline = headline_of_finding(all.front());
   }
 
  private:
@@ -111,13 +115,25 @@ class GoFindings {
     for (const std::uint32_t task : finding.tasks) record.tasks.push_back(task_id(findings_, task));
     for (const std::uint32_t resource : finding.resources)
       if (const ResourceRecord* const known = record_at(resource)) record.resources.push_back(known->id);
+    for (const std::uint32_t task : finding.others)
+      if (record.behind.size() < MOST_LISTED) record.behind.push_back(task_id(findings_, task));
     describe_joint_finding(record, finding, findings_);
+    if (finding.kind != FindingKind::ROOT_BLOCKER &&
+        std::ranges::all_of(finding.tasks, [&](std::uint32_t task) { return never_runs(task); }))
+      record.explanation +=
+          fmt::format("{}Nothing that may still run can reach what they wait for: they can never run again.",
+                      record.explanation.empty() ? "" : " ");
     return record;
+  }
+
+  bool never_runs(std::uint32_t task) const {
+    return task >= first_goroutine() && std::ranges::binary_search(leaked_.tasks, task - first_goroutine());
   }
 
   void mark_blocked(const JointFinding& finding) {
     if (finding.kind != FindingKind::ROOT_BLOCKER)
-      for (const std::uint32_t task : finding.tasks) mark(task);
+      for (const auto* tasks : {&finding.tasks, &finding.others})
+        for (const std::uint32_t task : *tasks) mark(task);
     for (const std::uint32_t resource : finding.resources) mark_waiters(resource);
   }
 
@@ -165,15 +181,16 @@ class GoFindings {
   Findings& findings_;
   const GoroutineWaits& waits_;
   const GoroutineVerdict& verdict_;
+  const LeakedGoroutines& leaked_;
   const std::uint32_t first_resource_;
   std::vector<std::uint32_t> index_of_;  // of each of waits.resources in findings.resources
 };
 
 }  // namespace
 
-void add_goroutine_findings(Findings& findings, const GoroutineWaits& waits,
-                            const GoroutineVerdict& verdict) {
-  GoFindings(findings, waits, verdict).add();
+void add_goroutine_findings(Findings& findings, const GoroutineWaits& waits, const GoroutineVerdict& verdict,
+                            const LeakedGoroutines& leaked) {
+  GoFindings(findings, waits, verdict, leaked).add();
 }
 
 }  // namespace standstill

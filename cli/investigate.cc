@@ -174,8 +174,8 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
       name_enclosing_objects(snapshot, symbolizer, {names.addresses, names.locations}, waits, verdict));
   if (goroutines) {
     add_goroutine_wait_records(findings, symbolizer, goroutine_waits);
-    add_goroutine_findings(findings, goroutine_waits, goroutine_verdict);
-    add_leak_findings(findings, leaked);
+    add_goroutine_findings(findings, goroutine_waits, goroutine_verdict, leaked);
+    add_leak_findings(findings, leaked, goroutine_verdict.joint);
   }
   findings.modules = to_module_records(snapshot, symbolizer, names, options.inspect_all_modules);
   add_runtime_profile(findings, go, options.runtime_profile);

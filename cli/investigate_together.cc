@@ -3,6 +3,7 @@
 #include "cli/investigate.h"
 #include "cli/progress.h"
 #include "cli/target.h"
+#include "reports/headline.h"
 #include "reports/phrases.h"
 #include "waits/process_graph.h"
 
@@ -176,8 +177,7 @@ Result<Findings> investigate_together(const Options& options) {
     joint.push_back(to_record(cycle, all, resources));
   for (Examined& one : all) drop_what_is_told(one.findings, joint);
   std::string headline;
-  if (!joint.empty())
-    headline = joint.front().title + (joint.front().confidence == "CERTAIN" ? "" : " (probably)");
+  if (!joint.empty()) headline = headline_of_finding(joint.front());
   for (const Examined& one : all)
     if (joint.empty())
       headline += fmt::format("{}{}: {}", headline.empty() ? "" : " ", process_name(one.snapshot),

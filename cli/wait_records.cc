@@ -123,9 +123,7 @@ std::string headline_of(const Findings& findings, const WaitTable& table, const 
   if (findings.tasks.empty()) return headline_of_stacks(findings);
   if (findings.findings.empty() || verdict.findings.front().is_parking)
     return describe_quiet(table, verdict) + " " + headline_of_stacks(findings);
-  const FindingRecord& first = findings.findings.front();
-  if (first.confidence == "CERTAIN") return first.title;
-  return first.title + (first.confidence == "PROBABLE" ? " (probably)" : " (possibly)");
+  return headline_of_finding(findings.findings.front());
 }
 
 }  // namespace

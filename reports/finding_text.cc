@@ -1,5 +1,6 @@
 #include "reports/finding_text.h"
 
+#include "reports/headline.h"
 #include "reports/ink.h"
 #include "reports/phrases.h"
 #include "reports/printable.h"
@@ -38,12 +39,11 @@ class FindingsText {
                                                        : std::min(findings_.findings.size(), MOST_FINDINGS);
     for (std::size_t i = 0; i < shown; ++i) {
       const FindingRecord& finding = findings_.findings[i];
-      const std::string_view certainty = finding.confidence == "CERTAIN"    ? ""
-                                         : finding.confidence == "PROBABLE" ? " (probably)"
-                                                                            : " (possibly)";
-      if (fmt::format("{}{}", finding.title, certainty) != findings_.headline) {
+      if (headline_of_finding(finding) != findings_.headline) {
         if (out.empty()) out += '\n';
-        out += ink.alarm(wrapped(fmt::format("{}{}", printable(finding.title), certainty), options_.width));
+        out += ink.alarm(
+            wrapped(fmt::format("{}{}", printable(finding.title), certainty_words(finding.confidence)),
+                    options_.width));
       }
       const std::string body = is_laid_out(finding) ? cycle_text(finding) : explanation_text(finding);
       if (!body.empty()) out += body;
@@ -181,9 +181,25 @@ class FindingsText {
           is_cycle ? fmt::format("... and so on round the circle, {} more", with_thousands(count - shown))
                    : fmt::format("and {} more", with_thousands(count - shown)),
           options_.width, "  ");
-    if (!is_cycle && finding.kind != "SELF_DEADLOCK" && finding.kind != "SIGNAL_HANDLER_LOCK")
-      out += explanation_text(finding);
+    out += others_text(finding);
+    const bool repeats_layout = finding.kind == "SELF_DEADLOCK" || finding.kind == "SIGNAL_HANDLER_LOCK" ||
+                                (is_cycle && std::ranges::none_of(finding.tasks, [](const std::string& id) {
+                                   return number_of_goroutine(id).has_value();
+                                 }));
+    if (!repeats_layout) out += explanation_text(finding);
     return out;
+  }
+
+  std::string others_text(const FindingRecord& finding) const {
+    std::vector<std::uint64_t> threads, goroutines;
+    for (const std::string& id : finding.behind) {
+      if (const auto number = number_of_goroutine(id))
+        goroutines.push_back(*number);
+      else if (const TaskRecord* record = task(id))
+        threads.push_back(record->number);
+    }
+    return numbers_text("behind it: thread", std::move(threads)) +
+           numbers_text("behind it: goroutine", std::move(goroutines));
   }
 
   // Who holds it and stands where, then who waits.
@@ -217,8 +233,8 @@ class FindingsText {
           goroutines.push_back(*number);
       }
     }
-    return out + waiters_text("thread", std::move(threads)) +
-           waiters_text("goroutine", std::move(goroutines));
+    return out + numbers_text("waited for by thread", std::move(threads)) +
+           numbers_text("waited for by goroutine", std::move(goroutines));
   }
 
   static std::optional<std::uint64_t> number_of_goroutine(std::string_view id) {
@@ -232,9 +248,9 @@ class FindingsText {
   }
 
   // "waited for by threads 4711-4715, 4720"
-  std::string waiters_text(std::string_view noun, std::vector<std::uint64_t> numbers) const {
+  std::string numbers_text(std::string_view start, std::vector<std::uint64_t> numbers) const {
     if (numbers.empty()) return {};
-    std::string line = fmt::format("waited for by {}{} ", noun, numbers.size() == 1 ? "" : "s");
+    std::string line = fmt::format("{}{} ", start, numbers.size() == 1 ? "" : "s");
     std::vector<std::string> ranges = as_ranges(std::move(numbers));
     for (std::size_t i = 0; i < std::min<std::size_t>(ranges.size(), 8); ++i)
       line += (i == 0 ? "" : ", ") + ranges[i];

@@ -209,6 +209,7 @@ struct FindingRecord {
   std::string explanation;
   std::vector<std::string> tasks;  // a cycle lists its tasks in waiting order
   std::vector<std::string> resources;
+  std::vector<std::string> behind;  // of a deadlock of goroutines: others that stand still because of it
 };
 
 struct ModuleRecord {

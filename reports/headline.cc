@@ -29,6 +29,14 @@ Shown count_shown(const Findings& findings) {
 
 }  // namespace
 
+std::string_view certainty_words(std::string_view confidence) {
+  return confidence == "CERTAIN" ? "" : confidence == "PROBABLE" ? " (probably)" : " (possibly)";
+}
+
+std::string headline_of_finding(const FindingRecord& finding) {
+  return fmt::format("{}{}", finding.title, certainty_words(finding.confidence));
+}
+
 std::string headline_of_stacks(const Findings& findings) {
   const Shown shown = count_shown(findings);
   const std::string noun = shown.goroutines == 0 ? "thread" : shown.threads == 0 ? "goroutine" : "task";

@@ -100,6 +100,7 @@ void fill(report::Finding& out, const FindingRecord& finding) {
   put(finding.explanation, [&](auto v) { out.set_explanation(v); });
   for (const std::string& task : finding.tasks) out.add_tasks(valid_utf8(task));
   for (const std::string& resource : finding.resources) out.add_resources(valid_utf8(resource));
+  for (const std::string& task : finding.behind) out.add_behind(valid_utf8(task));
 }
 
 void fill(report::Note& out, const Note& note) {
@@ -267,8 +268,10 @@ void fill(report::Heap& out, const HeapRecord& heap) {
 // Those that were asked for, and those that something found names.
 void add_tasks(report::Report& out, const Findings& findings) {
   std::set<std::string, std::less<>> named;
-  for (const FindingRecord& finding : findings.findings)
+  for (const FindingRecord& finding : findings.findings) {
     named.insert(finding.tasks.begin(), finding.tasks.end());
+    named.insert(finding.behind.begin(), finding.behind.end());
+  }
   for (const ResourceRecord& resource : findings.resources) {
     named.insert(resource.waiters.begin(), resource.waiters.end());
     for (const HolderRecord& holder : resource.holders) named.insert(holder.task);

@@ -5,6 +5,7 @@
 #include "waits/wait_graph.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -164,13 +165,16 @@ class JointGraph {
     }
     std::vector<std::uint32_t> firsts;
     for (const Cycle& cycle : cycles) firsts.push_back(cycle.resources[0]);
-    const auto behind = count_behind(graph_, firsts);
+    auto behind = tasks_behind(graph_, firsts);
     for (std::size_t i = 0; i < cycles.size(); ++i) {
       JointFinding finding;
       finding.kind = cycles[i].tasks.size() == 1 ? FindingKind::SELF_DEADLOCK : FindingKind::DEADLOCK;
       finding.tasks = cycles[i].tasks;
       finding.members = cycles[i].members;
-      finding.behind = std::max(behind[i], finding.members);
+      finding.behind = std::max(static_cast<std::uint32_t>(behind[i].size()), finding.members);
+      std::vector<std::uint32_t> round = finding.tasks;
+      std::ranges::sort(round);
+      std::ranges::set_difference(behind[i], round, std::back_inserter(finding.others));
       finding.certainty = Certainty::CERTAIN;
       for (std::size_t step = 0; step < finding.tasks.size(); ++step) {
         const std::uint32_t next = finding.tasks[(step + 1) % finding.tasks.size()];

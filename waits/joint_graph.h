@@ -42,6 +42,8 @@ struct JointFinding {
   std::vector<std::uint32_t> tasks;  // as WaitFinding has them; of a goroutine and its thread: the goroutine
   std::vector<std::uint32_t> resources;
   std::uint32_t direct = 0, behind = 0, members = 0;
+  // Of a deadlock who stands still because of it and is none of `tasks`; ascending.
+  std::vector<std::uint32_t> others;
 };
 
 struct JointVerdict {

@@ -203,24 +203,27 @@ std::vector<Cycle> find_deadlocks(const WaitGraph& graph, const std::vector<bool
   return cycles;
 }
 
-std::vector<std::uint32_t> count_behind(const WaitGraph& graph, const std::vector<std::uint32_t>& resources) {
-  if (resources.empty()) return {};
+namespace {
+
+// Calls meet(round, task) for each task that waits for resources[round], directly or through others.
+template <class Meet>
+void walk_behind(const WaitGraph& graph, const std::vector<std::uint32_t>& resources, const Meet& meet) {
+  if (resources.empty()) return;
   const Lists waiters = waiters_of(graph);
   const Lists held = held_by(graph);
-  std::vector<std::uint32_t> seen(graph.resources.size(), NOTHING), counts;
+  std::vector<std::uint32_t> seen(graph.resources.size(), NOTHING);
   // Chains of locks with one holder each are disjoint, and this is linear. Where readers share locks, chains
   // overlap; the budget keeps a hostile core from making that quadratic, at the price of counts that are too
   // low.
   std::uint64_t budget = 16 * (graph.tasks.size() + graph.resources.size()) + 1024;
   for (std::uint32_t round = 0; round < resources.size(); ++round) {
-    std::uint32_t count = 0;
     std::vector<std::uint32_t> todo = {resources[round]};
     seen[resources[round]] = round;
     while (!todo.empty() && budget > 0) {
       const std::uint32_t resource = todo.back();
       todo.pop_back();
       for (const std::uint32_t waiter : waiters[resource]) {
-        ++count;  // a task waits for one resource, so it is met once
+        meet(round, waiter);  // a task waits for one resource, so it is met once
         if (budget > 0) --budget;
         for (const std::uint32_t next : held[waiter]) {
           if (seen[next] == round) continue;
@@ -229,9 +232,24 @@ std::vector<std::uint32_t> count_behind(const WaitGraph& graph, const std::vecto
         }
       }
     }
-    counts.push_back(count);
   }
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> count_behind(const WaitGraph& graph, const std::vector<std::uint32_t>& resources) {
+  std::vector<std::uint32_t> counts(resources.size(), 0);
+  walk_behind(graph, resources, [&](std::uint32_t round, std::uint32_t) { ++counts[round]; });
   return counts;
+}
+
+std::vector<std::vector<std::uint32_t>> tasks_behind(const WaitGraph& graph,
+                                                     const std::vector<std::uint32_t>& resources) {
+  std::vector<std::vector<std::uint32_t>> behind(resources.size());
+  walk_behind(graph, resources,
+              [&](std::uint32_t round, std::uint32_t task) { behind[round].push_back(task); });
+  for (std::vector<std::uint32_t>& tasks : behind) std::ranges::sort(tasks);
+  return behind;
 }
 
 std::vector<RootBlocker> find_root_blockers(const WaitGraph& graph, const std::vector<bool>& stuck) {

@@ -60,5 +60,8 @@ std::vector<RootBlocker> find_root_blockers(const WaitGraph& graph, const std::v
 
 // For each resource how many tasks wait for it directly or through others. (The same counting.)
 std::vector<std::uint32_t> count_behind(const WaitGraph& graph, const std::vector<std::uint32_t>& resources);
+// Which ones they are, ascending.
+std::vector<std::vector<std::uint32_t>> tasks_behind(const WaitGraph& graph,
+                                                     const std::vector<std::uint32_t>& resources);
 
 }  // namespace standstill

@@ -19,7 +19,7 @@ SKIPPED = 77
 QUIETLY = ["--quiet", "--debuginfod", "off"]
 
 RINGS = {"channel": "PROBABLE", "select": "PROBABLE", "group": "PROBABLE", "condition": "PROBABLE", "once": "PROBABLE",
-         "readers": "PROBABLE", "behind": "PROBABLE", "unknown": None}
+         "readers": "PROBABLE", "behind": "PROBABLE", "unknown": None, "lost": "PROBABLE"}
 # Through C: with what the program has, stripped. A pthread mutex has an owner field; a Go lock has none.
 CGO_RINGS = {"callback": "PROBABLE", "locked": "PROBABLE", "thread": "PROBABLE", "plain": "CERTAIN"}
 HEALTHY = ("pool", "pipeline", "broker", "idle")
@@ -40,6 +40,30 @@ def deadlocks(told):
 def without_zeros(resource):
     kind, _, address = resource.partition(":")
     return f"{kind}:{int(address, 16):#x}" if address.startswith("0x") else resource
+
+
+def told_twice(told):
+    """A goroutine that can never run again is told in one finding: of a deadlock, of what stands behind it, or of leaks."""
+    seen, twice = set(), set()
+    for finding in told.get("findings", []):
+        if finding["kind"] in ("DEADLOCK", "SELF_DEADLOCK", "LEAKED", "NOBODY_LEFT"):
+            tasks = set(finding["tasks"]) | set(finding.get("behind", []))
+            twice |= seen & tasks
+            seen |= tasks
+    return [f"told twice: {sorted(twice)}"] if twice else []
+
+
+def wrong_about_lost(told, deadlock, others, leaked):
+    """What is told otherwise of those behind a circle, and of one who stands where they do for another reason."""
+    leaks = [finding for finding in told["findings"] if finding["kind"] == "LEAKED"]
+    wrong = []
+    if set(deadlock.get("behind", [])) != others:
+        wrong.append(f"behind the deadlock are {deadlock.get('behind')}, and not {sorted(others)}")
+    if "never run again" not in deadlock["explanation"]:
+        wrong.append(f"nothing is said of that they never run again: {deadlock['explanation']}")
+    if len(leaks) != 1 or set(leaks[0]["tasks"]) != leaked or f"{len(others)} more stand here" not in leaks[0]["explanation"]:
+        wrong.append(f"expected {sorted(leaked)} to be leaked beside {len(others)}: {leaks}")
+    return wrong
 
 
 def wrong_with(told, lines, certainty):
@@ -65,7 +89,9 @@ def wrong_with(told, lines, certainty):
         finding, word = roots[0], f"{count} goroutines wait behind {'' if holder == 'thread' else holder.replace(':', ' ')}"
     else:
         return [f"a deadlock where there may be none: {headline}"] if found else []
-    wrong = []
+    wrong = told_twice(told)
+    if "leaked" in account:
+        wrong += wrong_about_lost(told, finding, set(account["others"][0]), set(account["leaked"][0]))
     if finding["confidence"] != certainty:
         wrong.append(f"{finding['confidence']}, expected {certainty}: {headline}")
     if not headline.startswith(word):
@@ -85,7 +111,7 @@ def wrong_with(told, lines, certainty):
 def look_at(standstill, program, mode, certainty, with_capture, with_core):
     with patient(program, mode) as running:
         running.until_asleep()
-        account = [words for words in running.lines if words[0] in ("cycle", "behind", "resource")]
+        account = [words for words in running.lines if words[0] in ("cycle", "others", "leaked", "behind", "resource")]
         wrong = [f"live: {line}" for line in wrong_with(report(standstill, running.pid), account, certainty)]
         if with_capture:
             capture = os.path.join(running.folder, "capture.core")
