@@ -1,32 +1,25 @@
 #include "waits/go_frames_at_hand.h"
 
+#include "runtimes/go/stack_maps.h"
 #include "runtimes/go/table_bytes.h"
 
 #include <algorithm>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 namespace standstill {
 
 namespace {
 
 constexpr std::uint64_t MOST_FRAME_BYTES = 1u << 19;
-// internal/abi/symtab.go: PCDATA_StackMapIndex, FUNCDATA_ArgsPointerMaps, FUNCDATA_LocalsPointerMaps
-constexpr std::uint32_t STACK_MAP_INDEX = 1, ARGUMENT_MAPS = 0, LOCAL_MAPS = 1;
+constexpr std::uint64_t MOST_MASK_BITS = 1u << 16;
 constexpr std::int32_t NO_SAFE_POINT = -2;
 
-// One bitmap of a `struct stackmap {n, nbit int32; bytedata [...]}`: n bitmaps of nbit bits, in whole bytes.
-std::optional<std::vector<bool>> read_bitmap(const MemoryView& memory, Address map, std::int32_t index) {
-  constexpr std::int32_t MOST_BITS = 1 << 16;
-  const auto count = memory.read<std::int32_t>(map), bits = memory.read<std::int32_t>(map + 4);
-  if (!count || !bits || index < 0 || index >= *count || *bits < 0 || *bits > MOST_BITS) return std::nullopt;
-  const auto size = static_cast<std::uint64_t>(*bits + 7) / 8;
-  const TableBytes bytes(memory, map + 8 + static_cast<std::uint64_t>(index) * size, size);
-  if (bytes.bytes().size() < size) return std::nullopt;
-  std::vector<bool> bitmap;
-  for (std::int32_t i = 0; i < *bits; ++i)
-    bitmap.push_back((bytes.bytes()[static_cast<std::size_t>(i) / 8] >> (i % 8) & 1) != 0);
-  return bitmap;
+// A frame that is larger is looked through word by word, up to MOST_FRAME_BYTES.
+std::optional<GoPointerMask> read_small_mask(const MemoryView& memory, Address masks, std::int32_t number) {
+  auto mask = read_pointer_mask(memory, masks, number);
+  return mask && mask->bits <= MOST_MASK_BITS ? std::move(mask) : std::nullopt;
 }
 
 bool is_of_program(std::string_view name) {
@@ -75,22 +68,22 @@ std::vector<Address> live_pointers(const GoRuntime& runtime, const GoroutineTask
   const GoFunction& function = frame.place.function;
   const Frame& physical = group.frames[frame.index];
   const Address cfa = task.first_cfa + (physical.cfa - first_go_cfa(group.frames));
-  const std::int32_t index = lines.pcdata_at(function, STACK_MAP_INDEX, physical.lookup_address());
-  const auto add_marked = [&](Address start, const std::vector<bool>& bitmap) {
-    for (std::size_t i = 0; i < bitmap.size(); ++i)
-      if (bitmap[i])
+  const std::int32_t index = lines.pcdata_at(function, GO_PCDATA_STACK_MAP, physical.lookup_address());
+  const auto add_marked = [&](Address start, const GoPointerMask& mask) {
+    for (std::uint64_t i = 0; i < mask.bits; ++i)
+      if (mask.has(i))
         if (const auto word = memory.read_address(start + i * 8); word && *word) pointers.push_back(*word);
   };
-  const Address locals = lines.funcdata(function, LOCAL_MAPS),
-                arguments = lines.funcdata(function, ARGUMENT_MAPS);
+  const Address locals = lines.funcdata(function, GO_FUNCDATA_LOCALS),
+                arguments = lines.funcdata(function, GO_FUNCDATA_ARGUMENTS);
   const bool is_exact_place = frame.index == 0 && task.status == GoStatus::RUNNING;
   if (index != NO_SAFE_POINT && !is_exact_place && (locals || arguments)) {
     // Where the compiler gives no number, the first bitmap counts.
-    const auto of_locals = locals ? read_bitmap(memory, locals, std::max(index, 0)) : std::nullopt;
-    const auto of_arguments = arguments ? read_bitmap(memory, arguments, std::max(index, 0)) : std::nullopt;
+    const auto of_locals = read_small_mask(memory, locals, std::max(index, 0));
+    const auto of_arguments = read_small_mask(memory, arguments, std::max(index, 0));
     if (of_locals || of_arguments) {
       // Below the return address and the saved frame pointer; arguments lie above the return address.
-      if (of_locals) add_marked(cfa - 16 - of_locals->size() * 8, *of_locals);
+      if (of_locals) add_marked(cfa - 16 - of_locals->bits * 8, *of_locals);
       if (of_arguments) add_marked(cfa, *of_arguments);
       return pointers;
     }

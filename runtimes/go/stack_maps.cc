@@ -1,38 +1,14 @@
 #include "runtimes/go/stack_maps.h"
 
-#include <optional>
 #include <utility>
 
 namespace standstill {
 
 namespace {
 
-// internal/abi/symtab.go: the same numbers in all versions from 1.18 on
-constexpr std::uint32_t PCDATA_STACK_MAP = 1;
-constexpr std::uint32_t FUNCDATA_ARGUMENTS = 0, FUNCDATA_LOCALS = 1, FUNCDATA_OBJECTS = 2;
+constexpr std::uint32_t FUNCDATA_OBJECTS = 2;
 constexpr std::uint64_t MOST_BITS = 1u << 20, MOST_OBJECTS = 1u << 16;
 constexpr std::int32_t LARGEST_ARGUMENTS = 1 << 20;
-
-struct Mask {
-  std::uint64_t bits = 0;
-  std::vector<std::uint8_t> bytes;
-  bool has(std::uint64_t bit) const { return (bytes[bit / 8] >> (bit % 8) & 1) != 0; }
-};
-
-// Nothing where there are no masks, or fewer than that.
-std::optional<Mask> read_mask(const MemoryView& memory, Address masks, std::int32_t number) {
-  const auto count = masks ? memory.read<std::int32_t>(masks) : std::nullopt;
-  const auto bits = masks ? memory.read<std::int32_t>(masks + 4) : std::nullopt;
-  if (!count || !bits || number < 0 || number >= *count || *bits < 0 ||
-      static_cast<std::uint64_t>(*bits) > MOST_BITS)
-    return std::nullopt;
-  Mask mask;
-  mask.bits = static_cast<std::uint64_t>(*bits);
-  mask.bytes.resize((mask.bits + 7) / 8);
-  const Address start = masks + 8 + static_cast<std::uint64_t>(number) * mask.bytes.size();
-  if (!memory.copy(start, mask.bytes)) return std::nullopt;
-  return mask;
-}
 
 // Functions of package reflect whose arguments only their callers know.
 bool has_foreign_arguments(std::string_view name) {
@@ -78,6 +54,20 @@ bool read_variables(const MemoryView& memory, Address table, Address rodata, std
 
 }  // namespace
 
+std::optional<GoPointerMask> read_pointer_mask(const MemoryView& memory, Address masks, std::int32_t number) {
+  const auto count = masks ? memory.read<std::int32_t>(masks) : std::nullopt;
+  const auto bits = masks ? memory.read<std::int32_t>(masks + 4) : std::nullopt;
+  if (!count || !bits || number < 0 || number >= *count || *bits < 0 ||
+      static_cast<std::uint64_t>(*bits) > MOST_BITS)
+    return std::nullopt;
+  GoPointerMask mask;
+  mask.bits = static_cast<std::uint64_t>(*bits);
+  mask.bytes.resize((mask.bits + 7) / 8);
+  const Address start = masks + 8 + static_cast<std::uint64_t>(number) * mask.bytes.size();
+  if (!memory.copy(start, mask.bytes)) return std::nullopt;
+  return mask;
+}
+
 GoFrameMap read_frame_map(const GoRuntime& runtime, Address pc, std::uint32_t frame_size) {
   GoFrameMap map;
   const auto place = runtime.find_function(pc);
@@ -90,19 +80,19 @@ GoFrameMap read_frame_map(const GoRuntime& runtime, Address pc, std::uint32_t fr
     return map;
   map.arguments = function.args_size;
   const Address target = pc == function.entry ? pc : pc - 1;
-  std::int32_t number = lines.pcdata_at(function, PCDATA_STACK_MAP, target);
+  std::int32_t number = lines.pcdata_at(function, GO_PCDATA_STACK_MAP, target);
   if (number == -1) number = 0;
   // Below the return address, and below the saved frame pointer where there is a frame.
   const std::int32_t locals_end = frame_size > 8 ? -16 : -8;
   if (static_cast<std::int32_t>(frame_size) + locals_end > 0) {
-    const auto mask = read_mask(memory, lines.funcdata(function, FUNCDATA_LOCALS), number);
+    const auto mask = read_pointer_mask(memory, lines.funcdata(function, GO_FUNCDATA_LOCALS), number);
     if (!mask || mask->bits * 8 > frame_size) return map;
     const std::int32_t start = locals_end - static_cast<std::int32_t>(mask->bits * 8);
     for (std::uint64_t i = 0; i < mask->bits; ++i)
       if (mask->has(i)) map.words.push_back(start + static_cast<std::int32_t>(i * 8));
   }
   if (function.args_size > 0) {
-    const auto mask = read_mask(memory, lines.funcdata(function, FUNCDATA_ARGUMENTS), number);
+    const auto mask = read_pointer_mask(memory, lines.funcdata(function, GO_FUNCDATA_ARGUMENTS), number);
     if (!mask) return map;
     for (std::uint64_t i = 0; i < mask->bits; ++i)
       if (mask->has(i)) map.words.push_back(static_cast<std::int32_t>(i * 8));

@@ -15,6 +15,7 @@
 #include "runtimes/go/go_runtime.h"
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace standstill {
@@ -31,6 +32,19 @@ struct GoFrameMap {
   };
   std::vector<Variable> variables;
 };
+
+// internal/abi/symtab.go: the same numbers in all versions from 1.18 on
+inline constexpr std::uint32_t GO_PCDATA_STACK_MAP = 1;
+inline constexpr std::uint32_t GO_FUNCDATA_ARGUMENTS = 0, GO_FUNCDATA_LOCALS = 1;
+
+struct GoPointerMask {
+  std::uint64_t bits = 0;  // one for each word
+  std::vector<std::uint8_t> bytes;
+  bool has(std::uint64_t bit) const { return (bytes[bit / 8] >> (bit % 8) & 1) != 0; }
+};
+
+// One of the masks at `masks`, which has at most 2^20 bits; nothing where there are none, or fewer than that.
+std::optional<GoPointerMask> read_pointer_mask(const MemoryView& memory, Address masks, std::int32_t number);
 
 // Of a frame at a call that returns to `pc`, with `frame_size` bytes from its stack pointer to its CFA.
 GoFrameMap read_frame_map(const GoRuntime& runtime, Address pc, std::uint32_t frame_size);
