@@ -25,7 +25,8 @@ GoSwitch::Way GoSwitch::follow(const GoRow& row, bool is_exact, const FrameRegis
   const bool has_goroutine = thread_ != nullptr && thread_->goroutine;
   switch (row.special) {
     case Special::SYSTEM_STACK:
-      if (is_on_goroutine || !has_goroutine) break;
+      // Of a goroutine that waits the scheduler has switched stacks by mcall alone.
+      if (is_on_goroutine || !has_goroutine || thread_->is_parked) break;
       return cross_to_goroutine(thread_->saved_stack_pointer.value(), row.size, step);
     case Special::MORE_STACK:
     case Special::MCALL:

@@ -13,9 +13,12 @@ namespace standstill {
 struct GoThread {
   Address system_stack_pointer;   // m.g0.sched.sp: where the next switch to its stack begins; inside a
                                   // callback, the frame on C's stack that it came from
-  Address goroutine;              // m.curg; 0: none
+  Address goroutine;              // m.curg, or the one below; 0: none
   Address stack_low, stack_high;  // of the goroutine
   Address saved_pc, saved_stack_pointer;  // its sched: where it left its stack
+  // C on this thread called Go back, and the goroutine that answers waits: the thread works for none, but
+  // will go on with no other.
+  bool is_parked = false;
 
   bool is_on_goroutine_stack(Address stack_pointer) const {
     return goroutine && stack_low <= stack_pointer && stack_pointer < stack_high;

@@ -133,8 +133,8 @@ class Collector {
 
     fill_in(*g, task);
     // Most goroutines stand where others do.
-    const bool is_plain =
-        !system.is_system && g->status != GoStatus::RUNNING && g->status != GoStatus::SYSCALL;
+    const bool is_plain = !system.is_system && g->status != GoStatus::RUNNING &&
+                          g->status != GoStatus::SYSCALL && !g->locked_machine;
     if (is_plain) {
       if (const auto known = worker.whole.find(runtime_.memory(), *g)) {
         task.first_cfa = known->first_cfa;
@@ -190,7 +190,41 @@ class Collector {
       return;
     }
     walk_goroutine(runtime_.memory(), worker.rows, g, limit, worker.stack);
-    if (task.thread != GoroutineTask::NO_THREAD) join_c_frames(thread_stacks_[task.thread], worker);
+    if (task.thread != GoroutineTask::NO_THREAD)
+      join_c_frames(thread_stacks_[task.thread], worker);
+    else if (const auto locked = thread_of_machine_.find(g.locked_machine);
+             g.status == GoStatus::WAITING && g.locked_machine && locked != thread_of_machine_.end())
+      join_c_frames_below(thread_stacks_[locked->second], worker);
+    if (worker.stack.frames.size() > limit) {
+      worker.stack.frames.resize(limit);
+      worker.stack.end = StackEnd::FRAME_LIMIT;
+    }
+  }
+
+  // A goroutine that C has called back and that waits: its thread's stack goes from the scheduler over into
+  // the goroutine's, from there into C, and back to the goroutine where that was called. The scheduler's
+  // frames are nothing of the goroutine's.
+  static void join_c_frames_below(const Stack& thread, Worker& worker) {
+    std::vector<Frame>& own = worker.stack.frames;
+    const auto is_at = [&](const Frame& frame, std::size_t i) {
+      return i < own.size() && frame.cfa == own[i].cfa && frame.pc == own[i].pc;
+    };
+    const auto first =
+        std::ranges::find_if(thread.frames, [&](const Frame& frame) { return is_at(frame, 0); });
+    std::vector<Frame> joined;
+    std::size_t next = 0;
+    for (auto frame = first; frame != thread.frames.end(); ++frame) {
+      const bool is_own = is_at(*frame, next);
+      joined.push_back(is_own ? own[next] : *frame);
+      joined.back().is_foreign = !is_own;
+      next += is_own;
+    }
+    // Of a thread that C made, the Go stack ends behind the callback, where the thread's begins.
+    const bool has_callback =
+        next > 0 && worker.rows.find(own[next - 1].pc).special == GoRow::Special::CGO_CALLBACK;
+    if (joined.size() == next || (next < own.size() && !has_callback)) return;
+    joined.insert(joined.end(), own.begin() + static_cast<std::ptrdiff_t>(next), own.end());
+    own = std::move(joined);
   }
 
   // A goroutine that has called C stands there: the thread's stack goes from C over into the goroutine's.
