@@ -13,6 +13,7 @@
 #include "cli/wait_records.h"
 #include "heapwalk/allocator.h"
 #include "runtimes/go/go_process.h"
+#include "symbolize/go_structs.h"
 #include "symbolize/symbolizer.h"
 #include "unwind/goroutine_stacks.h"
 #include "unwind/stack_group.h"
@@ -35,9 +36,9 @@ namespace standstill {
 namespace {
 
 SymbolizerOptions symbolizer_options(const Snapshot& snapshot, const Options& options, Progress& progress,
-                                     const GoProcess& go) {
+                                     const GoProcess* go) {
   SymbolizerOptions symbols;
-  symbols.go = &go;
+  symbols.go = go;
   symbols.debug_dirs = options.debug_dirs;
   symbols.sysroot = options.sysroot.empty() ? snapshot.file_system_root : options.sysroot;
   symbols.debuginfod = options.debuginfod == "on"    ? Debuginfod::ON
@@ -46,6 +47,12 @@ SymbolizerOptions symbolizer_options(const Snapshot& snapshot, const Options& op
   symbols.use_cache = options.use_cache;
   symbols.progress = progress.callback();
   return symbols;
+}
+
+GoProcess find_go(const Snapshot& snapshot, const Options& options, Progress& progress,
+                  std::vector<Note>& notes) {
+  return find_go_process(snapshot, notes,
+                         go_struct_reader(symbolizer_options(snapshot, options, progress, nullptr)));
 }
 
 void append(std::vector<Note>& notes, std::vector<Note> more) {
@@ -83,10 +90,10 @@ void read_profiles(const Snapshot& snapshot, const GoProcess& go) {
 std::optional<HeapReading> read_stopped_heaps(const Snapshot& snapshot, const Options& options,
                                               Progress& progress) {
   std::vector<Note> unused;
-  const GoProcess go = find_go_process(snapshot, unused);
+  const GoProcess go = find_go(snapshot, options, progress, unused);
   if (go && options.format == "text" && is_runtime_profile(options.runtime_profile)) return std::nullopt;
   progress.report("reading the heap; the process stands still", -1);
-  const Symbolizer symbolizer(snapshot, symbolizer_options(snapshot, options, progress, go));
+  const Symbolizer symbolizer(snapshot, symbolizer_options(snapshot, options, progress, &go));
   return read_heaps(snapshot, &symbolizer, go.runtime.get(), options.heap_detail);
 }
 
@@ -110,13 +117,13 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
                          WaitTable* waits_for_caller, std::optional<HeapReading> heaps) {
   // What a language runtime in the process knows of its own tasks and code.
   std::vector<Note> go_notes;
-  const GoProcess go = find_go_process(snapshot, go_notes);
+  const GoProcess go = find_go(snapshot, options, progress, go_notes);
   if (options.tasks == "goroutines" && !go.scheduler)
     return failure(go_notes.empty() ? "the process has no Go runtime" : go_notes.front().text,
                    "see the threads with: --tasks threads");
 
   // Stacks by raw addresses, equal ones counted once.
-  Symbolizer symbolizer(snapshot, symbolizer_options(snapshot, options, progress, go));
+  Symbolizer symbolizer(snapshot, symbolizer_options(snapshot, options, progress, &go));
   const auto expect_names = [&](std::span<const Stack> first) {
     symbolizer.expect(distinct_lookup_addresses(group_stacks(first)));
   };

@@ -4,9 +4,10 @@
 
 namespace standstill {
 
-GoProcess find_go_process(const Snapshot& snapshot, std::vector<Note>& notes) {
+GoProcess find_go_process(const Snapshot& snapshot, std::vector<Note>& notes,
+                          const GoStructReader& read_structs) {
   GoProcess process;
-  process.runtime = GoRuntime::find(snapshot, notes);
+  process.runtime = GoRuntime::find(snapshot, notes, read_structs);
   if (process.runtime == nullptr) return process;
   auto scheduler = GoScheduler::find(*process.runtime);
   if (scheduler)

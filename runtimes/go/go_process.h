@@ -18,7 +18,9 @@ struct GoProcess {
   explicit operator bool() const { return runtime != nullptr; }
 };
 
-// Borrows the snapshot. `notes` says why goroutines are missing, and what is odd.
-GoProcess find_go_process(const Snapshot& snapshot, std::vector<Note>& notes);
+// Borrows the snapshot. `notes` says why goroutines are missing, and what is odd. `read_structs`: as for
+// GoRuntime::find.
+GoProcess find_go_process(const Snapshot& snapshot, std::vector<Note>& notes,
+                          const GoStructReader& read_structs = nullptr);
 
 }  // namespace standstill

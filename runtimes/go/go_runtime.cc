@@ -21,7 +21,8 @@ bool is_known_by_name(std::string_view name) {
 
 }  // namespace
 
-std::unique_ptr<const GoRuntime> GoRuntime::find(const Snapshot& snapshot, std::vector<Note>& notes) {
+std::unique_ptr<const GoRuntime> GoRuntime::find(const Snapshot& snapshot, std::vector<Note>& notes,
+                                                 const GoStructReader& read_structs) {
   std::unique_ptr<GoRuntime> runtime(new GoRuntime(snapshot));
   for (ModuleIndex i = 0; i < snapshot.modules.size(); ++i) {
     if (auto data = find_module_data(snapshot, i)) {
@@ -57,26 +58,36 @@ std::unique_ptr<const GoRuntime> GoRuntime::find(const Snapshot& snapshot, std::
     return nullptr;
   }
   runtime->version_ = *version;
-  runtime->layout_ = layout_of(version->minor);
+  runtime->find_layout(read_structs);
   for (const auto& module : runtime->modules_) runtime->find_versioned_fields(*module);
   return runtime;
+}
+
+void GoRuntime::find_layout(const GoStructReader& read_structs) {
+  layout_ = layout_of(version_.minor);
+  if (is_layout_known() || !read_structs) return;
+  const Module& module = snapshot_->modules[modules_.front()->data.module];
+  if (const auto own = layout_out_of(read_structs(module, structs_of_layout()), version_.minor))
+    layout_ = *own;
 }
 
 // Of a version that is not known its tables say which layout is theirs.
 void GoRuntime::find_versioned_fields(GoModule& module) {
   constexpr int NEWEST_OF_EACH_LAYOUT[] = {27, 26, 25, 22, 20, 19};
-  const auto read_as = [&](int minor) {
-    read_versioned_fields(memory(), minor, module.data);
+  const auto read_as = [&](const ModuleLayout& layout) {
+    read_versioned_fields(memory(), layout, module.data);
     module.lines.set_gofunc(module.data.gofunc);
   };
-  if (!is_layout_known()) {
+  read_as(layout_.module);
+  if (is_layout_known() || module.lines.has_inline_trees()) return;
+  if (!layout_.is_by_debug_information) {
     for (const int minor : NEWEST_OF_EACH_LAYOUT) {
-      read_as(minor);
+      read_as(layout_of(minor).module);
       if (module.lines.has_inline_trees()) return;
     }
-    are_tables_known_ = false;
+    read_as(layout_.module);
   }
-  read_as(version_.minor);
+  are_tables_known_ = false;
 }
 
 void GoRuntime::index_names(const GoModule& module) {

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "coredump/snapshot.h"
+#include "runtimes/go/debug_layout.h"
 #include "runtimes/go/go_version.h"
 #include "runtimes/go/layout.h"
 #include "runtimes/go/module_data.h"
@@ -43,15 +44,18 @@ struct GoPlace {
 class GoRuntime {
  public:
   // Borrows the snapshot. Null where the process has no Go code. Says in `notes` what is odd: a version whose
-  // layouts are not known, more than one runtime.
-  static std::unique_ptr<const GoRuntime> find(const Snapshot& snapshot, std::vector<Note>& notes);
+  // layouts are not known, more than one runtime. Of a version that no table knows `read_structs`, if given,
+  // is asked for the layout.
+  static std::unique_ptr<const GoRuntime> find(const Snapshot& snapshot, std::vector<Note>& notes,
+                                               const GoStructReader& read_structs = nullptr);
   GoRuntime(const GoRuntime&) = delete;
   GoRuntime& operator=(const GoRuntime&) = delete;
 
   const GoVersion& version() const { return version_; }
-  // Of the version, or of the nearest known one.
+  // Of the version, by our tables or the program's debug information, or of the nearest known one.
   const GoLayout& layout() const { return layout_; }
-  bool is_layout_known() const { return layout_.minor == version_.minor; }
+  // Whether our tables have it. What they do not have counts only if everything read by it proves right.
+  bool is_layout_known() const { return layout_.minor == version_.minor && !layout_.is_by_debug_information; }
   // Of a version that is not known: whether its modules' tables are laid out like those of one that is.
   bool are_tables_known() const { return are_tables_known_; }
   const Snapshot& snapshot() const { return *snapshot_; }
@@ -86,6 +90,7 @@ class GoRuntime {
  private:
   explicit GoRuntime(const Snapshot& snapshot) : snapshot_(&snapshot) {}
   void index_names(const GoModule& module);
+  void find_layout(const GoStructReader& read_structs);
   void find_versioned_fields(GoModule& module);
   std::optional<GoVersion> find_version() const;
 

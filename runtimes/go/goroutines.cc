@@ -128,22 +128,22 @@ std::optional<Goroutine> read_goroutine(const GoRuntime& runtime, Address addres
     return std::nullopt;
   const Address sched_g = fields.address_at(GoroutineLayout::SCHED_G);
   if (sched_g && sched_g != address) return std::nullopt;
-  g.id = fields.at(layout.goid());
+  g.id = fields.at(layout.goid);
   g.sched_pc = fields.address_at(GoroutineLayout::SCHED_PC);
   g.sched_sp = fields.address_at(GoroutineLayout::SCHED_SP);
   g.syscall_sp = fields.address_at(layout.syscallsp);
-  g.syscall_pc = fields.address_at(layout.syscallpc());
+  g.syscall_pc = fields.address_at(layout.syscallpc);
   g.machine = fields.address_at(GoroutineLayout::M);
   g.locked_machine = fields.address_at(layout.lockedm);
   g.created_at = fields.address_at(layout.gopc);
-  g.start = fields.address_at(layout.startpc());
-  g.waiting = fields.address_at(layout.waiting());
-  g.labels = fields.address_at(layout.labels());
-  g.cgo_context = fields.address_at(layout.cgo_context());
+  g.start = fields.address_at(layout.startpc);
+  g.waiting = fields.address_at(layout.waiting);
+  g.labels = fields.address_at(layout.labels);
+  g.cgo_context = fields.address_at(layout.cgo_context);
   if (layout.parent_goid != 0) g.parent_id = fields.at(layout.parent_goid);
   if (layout.bubble != 0) g.bubble = fields.address_at(layout.bubble);
-  g.waiting_since = fields.at<std::int64_t>(layout.waitsince());
-  g.wait_reason = fields.at<std::uint8_t>(layout.waitreason());
+  g.waiting_since = fields.at<std::int64_t>(layout.waitsince);
+  g.wait_reason = fields.at<std::uint8_t>(layout.waitreason);
   return g;
 }
 
@@ -215,7 +215,8 @@ void GoScheduler::find_texts() {
                              {"GC assist marking", "IO wait"});
 }
 
-// A version whose layout is not known passes for the nearest known one only if everything agrees.
+// A version that our tables do not know passes with its own or the nearest known layout only if everything
+// agrees.
 Result<void> GoScheduler::check_unknown_layout() const {
   const auto failed = [&] {
     return failure(fmt::format("{}: layout not known; threads only", runtime_->version().text));
@@ -225,7 +226,8 @@ Result<void> GoScheduler::check_unknown_layout() const {
   std::unordered_set<std::uint64_t> ids;
   for (std::size_t i = 0; i < size(); ++i) {
     const auto g = read_goroutine(*runtime_, goroutine_address(i));
-    if (!g) return failed();
+    // Those in the list have been made dead at least; and the runtime's own never end.
+    if (!g || g->status == GoStatus::IDLE) return failed();
     if (g->is_dead()) continue;
     if (g->id == 0 || !ids.insert(g->id).second || g->wait_reason >= wait_reasons_.size()) return failed();
     if (g->start && !runtime_->find_function(g->start)) return failed();
@@ -233,6 +235,7 @@ Result<void> GoScheduler::check_unknown_layout() const {
     if (g->machine && find_machine(g->machine) == nullptr) return failed();
     if (g->status == GoStatus::WAITING && !runtime_->find_function(g->sched_pc)) return failed();
   }
+  if (ids.empty()) return failed();
   for (const Machine& machine : machines_) {
     const auto& threads = runtime_->snapshot().threads;
     if (machine.thread_id != 0 && std::ranges::none_of(threads, [&](const Thread& thread) {

@@ -18,23 +18,9 @@ constexpr std::uint64_t OS_PAGE = 4096;
 constexpr std::uint8_t IN_USE = 1;  // mSpanInUse
 constexpr std::uint64_t LARGEST_SMALL = 32768;
 constexpr std::uint64_t LARGEST_SPAN = std::uint64_t{1} << 40;
-constexpr std::size_t RECORD = 144;  // bytes of mspan up to specials
+constexpr std::size_t RECORD = 256;  // bytes of mspan up to specials, at most
 
 std::uint64_t arena_number(std::uint64_t address) { return (address + ARENA_BASE) / GoHeap::ARENA; }
-
-struct SpanLayout {
-  bool has_short_counts;  // u16 freeindex and nelems
-  unsigned nelems, alloc_bits, spanclass, state, elemsize, specials;
-};
-
-SpanLayout span_layout(int minor) {
-  if (minor <= 20) return {false, 56, 72, 98, 99, 104, 128};
-  if (minor == 21) return {false, 56, 72, 106, 107, 112, 136};
-  return {true, 50, 64, 98, 99, 104, 128};
-}
-
-// heapArena.spans: behind the bitmap, and 16 KiB more in 1.20 and 1.21.
-std::uint64_t spans_offset(int minor) { return minor <= 19 ? 2097152 : minor <= 21 ? 1064960 : 0; }
 
 template <class T = std::uint64_t>
 T field(const std::uint8_t* record, std::size_t offset) {
@@ -48,20 +34,22 @@ T field(const std::uint8_t* record, std::size_t offset) {
 // What the allocator could have written there, or nothing.
 std::optional<GoSpan> GoHeap::read_span(Address record) const {
   std::uint8_t bytes[RECORD] = {};
-  const SpanLayout layout = span_layout(runtime_->version().minor);
-  if (record.value() % 8 != 0 || !runtime_->memory().copy(record, {bytes, layout.specials + 8}))
+  const SpanLayout& layout = runtime_->layout().span;
+  if (record.value() % 8 != 0 || layout.specials + 8 > RECORD ||
+      !runtime_->memory().copy(record, {bytes, layout.specials + 8}))
     return std::nullopt;
   GoSpan span;
   if (field<std::uint8_t>(bytes, layout.state) != IN_USE) return span;  // no objects: a stack, or free
-  span.start = Address(field(bytes, 24));
-  const std::uint64_t pages = field(bytes, 32);
+  span.start = Address(field(bytes, SpanLayout::START));
+  const std::uint64_t pages = field(bytes, SpanLayout::PAGES);
   if (pages == 0 || pages > LARGEST_SPAN / PAGE || span.start.value() % PAGE != 0) return std::nullopt;
   span.bytes = pages * PAGE;
   span.element_size = field(bytes, layout.elemsize);
   const std::uint64_t elements =
-      layout.has_short_counts ? field<std::uint16_t>(bytes, layout.nelems) : field(bytes, layout.nelems);
-  const std::uint64_t first_free =
-      layout.has_short_counts ? field<std::uint16_t>(bytes, 48) : field(bytes, 48);
+      layout.has_short_counts() ? field<std::uint16_t>(bytes, layout.nelems) : field(bytes, layout.nelems);
+  const std::uint64_t first_free = layout.has_short_counts()
+                                       ? field<std::uint16_t>(bytes, SpanLayout::FREE_INDEX)
+                                       : field(bytes, SpanLayout::FREE_INDEX);
   if (span.element_size < 8 || elements == 0 || span.element_size > span.bytes ||
       elements > span.bytes / span.element_size || first_free > elements ||
       (elements > 1 && span.element_size > LARGEST_SMALL))
@@ -78,7 +66,7 @@ std::optional<GoSpan> GoHeap::read_span(Address record) const {
 
 std::size_t GoHeap::count_found(Address table, std::span<const Address> samples) const {
   const MemoryView& memory = runtime_->memory();
-  const std::uint64_t spans = spans_offset(runtime_->version().minor);
+  const std::uint64_t spans = runtime_->layout().span.arena_spans;
   std::size_t found = 0, missed = 0;
   for (const Address sample : samples) {
     const auto arena = memory.read_address(table + arena_number(sample.value()) * 8);
@@ -147,11 +135,14 @@ void GoHeap::read_spans() {
   low_ = numbers.front() * ARENA - ARENA_BASE;
   extent_ = (numbers.back() - numbers.front() + 1) * ARENA;
   arena_slots_.assign(extent_ / ARENA, UINT32_MAX);
+  for (const std::uint64_t n : numbers)
+    arena_slots_[n - numbers.front()] = static_cast<std::uint32_t>(arenas_++);
+  pages_.resize(arenas_ * PAGES, NO_SPAN);
   std::unordered_set<Address> seen;
   for (const std::uint64_t n : numbers) {
     const auto arena = memory.read_address(table_ + n * 8);
     if (arena && seen.insert(*arena).second)
-      read_arena(*arena + spans_offset(runtime_->version().minor), n * ARENA - ARENA_BASE);
+      read_arena(*arena + runtime_->layout().span.arena_spans, n * ARENA - ARENA_BASE);
   }
   for (std::uint32_t& slot : arena_slots_)
     if (slot == UINT32_MAX) slot = static_cast<std::uint32_t>(arenas_);
@@ -179,10 +170,11 @@ void GoHeap::read_arena(Address spans, std::uint64_t start) {
     const std::uint64_t address = start + page * PAGE;
     if (record == 0 || is_known(address)) continue;
     const auto span = read_span(Address(record));
-    if (!span) {
+    const bool is_start = span && span->bytes != 0 && span->start.value() == address;
+    if (!span || (is_start && !lies_in_arenas(*span))) {
       ++damaged_;
       page_table(address)[page] = DAMAGED;
-    } else if (span->bytes != 0 && span->start.value() == address) {
+    } else if (is_start) {
       add_span(*span);
     }
   }
@@ -198,20 +190,23 @@ bool GoHeap::is_known(std::uint64_t address) const {
   return slot != UINT32_MAX && pages_[slot * PAGES + address % ARENA / PAGE] != NO_SPAN;
 }
 
-// Of the arena that holds `address`, which lies in [low_, low_ + extent_).
+// A span may claim any size: what counts is that the heap has the memory.
+bool GoHeap::lies_in_arenas(const GoSpan& span) const {
+  const std::uint64_t start = span.start.value() - low_;
+  if (start >= extent_ || span.bytes > extent_ - start) return false;
+  for (std::uint64_t arena = start / ARENA; arena <= (start + span.bytes - 1) / ARENA; ++arena)
+    if (arena_slots_[arena] == UINT32_MAX) return false;
+  return true;
+}
+
+// Of the arena that holds `address`, which is one of the heap's.
 std::uint32_t* GoHeap::page_table(std::uint64_t address) {
-  std::uint32_t& slot = arena_slots_[(address - low_) / ARENA];
-  if (slot == UINT32_MAX) {
-    slot = static_cast<std::uint32_t>(arenas_++);
-    pages_.resize(arenas_ * PAGES, NO_SPAN);
-  }
-  return &pages_[slot * PAGES];
+  return &pages_[arena_slots_[(address - low_) / ARENA] * PAGES];
 }
 
 void GoHeap::add_span(const GoSpan& span) {
   const auto index = static_cast<std::uint32_t>(spans_.size());
-  std::uint64_t end = span.start.value() + span.bytes;
-  end = std::min(end, low_ + extent_);
+  const std::uint64_t end = span.start.value() + span.bytes;
   for (std::uint64_t at = span.start.value(); at < end; at += PAGE) page_table(at)[at % ARENA / PAGE] = index;
   spans_.push_back(span);
   bytes_ += span.bytes;

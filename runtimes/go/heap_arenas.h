@@ -103,6 +103,7 @@ class GoHeap {
   void add_span(const GoSpan& span);
   std::uint32_t* page_table(std::uint64_t address);
   bool is_known(std::uint64_t address) const;
+  bool lies_in_arenas(const GoSpan& span) const;
 
   const GoRuntime* runtime_;
   Address table_;

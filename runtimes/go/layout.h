@@ -1,6 +1,6 @@
 // Where the runtime keeps what in its structures, by version: bytes from the start of each, for linux/amd64.
 // Out of the DWARF of programs that each version built; the source is src/runtime/runtime2.go (g, m, sudog),
-// chan.go (hchan), sema.go (semaRoot), netpoll.go (pollDesc).
+// chan.go (hchan), netpoll.go (pollDesc), mheap.go (mspan, heapArena), symtab.go (moduledata).
 #pragma once
 
 #include <cstdint>
@@ -14,24 +14,23 @@ struct GoroutineLayout {
   // gobuf).
   static constexpr unsigned STACK_LO = 0, STACK_HI = 8, M = 48, SCHED_SP = 56, SCHED_PC = 64, SCHED_G = 72;
 
-  unsigned syscallsp = 0;  // syscallpc follows
+  unsigned syscallsp = 0;
+  unsigned syscallpc = 0;
   unsigned atomicstatus = 0;
+  unsigned goid = 0;
+  unsigned waitsince = 0;   // i64, ns of the monotonic clock; 0: not known
+  unsigned waitreason = 0;  // u8
   unsigned lockedm = 0;
   unsigned parent_goid = 0;  // 0: the version does not keep it
   unsigned gopc = 0;
+  unsigned ancestors = 0;
+  unsigned startpc = 0;
+  unsigned waiting = 0;  // sudog*, one for each channel of a select
+  unsigned cgo_context = 0;
+  unsigned labels = 0;
   unsigned bubble = 0;  // synctest's group or bubble; 0: none
   unsigned size = 0;
-
-  // These keep their distance from atomicstatus and from gopc.
-  unsigned syscallpc() const { return syscallsp + 8; }
-  unsigned goid() const { return atomicstatus + 8; }
-  unsigned waitsince() const { return atomicstatus + 24; }   // i64, ns of the monotonic clock; 0: not known
-  unsigned waitreason() const { return atomicstatus + 32; }  // u8
-  unsigned ancestors() const { return gopc + 8; }
-  unsigned startpc() const { return gopc + 16; }
-  unsigned waiting() const { return gopc + 32; }  // sudog*, one for each channel of a select
-  unsigned cgo_context() const { return gopc + 40; }
-  unsigned labels() const { return gopc + 64; }
+  friend bool operator==(const GoroutineLayout&, const GoroutineLayout&) = default;
 };
 
 // struct m
@@ -48,6 +47,7 @@ struct MachineLayout {
   unsigned alllink = 0;
   unsigned lockedg = 0;
   unsigned createstack = 0;  // pc[32]
+  friend bool operator==(const MachineLayout&, const MachineLayout&) = default;
 };
 
 // struct sudog: a goroutine in the queue of a channel or semaphore.
@@ -56,6 +56,7 @@ struct SudogLayout {
   unsigned is_select = 0;  // bool
   unsigned waitlink = 0;
   unsigned channel = 0;
+  friend bool operator==(const SudogLayout&, const SudogLayout&) = default;
 };
 
 // struct hchan
@@ -65,6 +66,7 @@ struct ChannelLayout {
   unsigned receivers = 0;  // struct waitq {first, last *sudog}
   unsigned senders = 0;
   unsigned size = 0;
+  friend bool operator==(const ChannelLayout&, const ChannelLayout&) = default;
 };
 
 // struct pollDesc
@@ -72,6 +74,34 @@ struct PollLayout {
   static constexpr unsigned FD = 8;
   unsigned reader = 0;  // rg: the goroutine, or 0, 1 (ready), 2 (waiting)
   unsigned writer = 0;
+  friend bool operator==(const PollLayout&, const PollLayout&) = default;
+};
+
+// struct mspan, of which startAddr, npages and freeindex are the same in all versions, and heapArena.spans.
+struct SpanLayout {
+  static constexpr unsigned START = 24, PAGES = 32, FREE_INDEX = 48;
+  unsigned nelems = 0;
+  unsigned alloc_bits = 0;
+  unsigned spanclass = 0;
+  unsigned state = 0;
+  unsigned elemsize = 0;
+  unsigned specials = 0;
+  unsigned arena_spans = 0;  // in struct heapArena
+  // u16 freeindex and nelems, as nelems then follows at once
+  bool has_short_counts() const { return nelems == FREE_INDEX + 2; }
+  friend bool operator==(const SpanLayout&, const SpanLayout&) = default;
+};
+
+// struct moduledata behind the words that are the same in all versions (module_data.h).
+struct ModuleLayout {
+  unsigned gcdata = 0;
+  unsigned gcbss = 0;
+  unsigned types = 0;
+  unsigned etypes = 0;
+  unsigned rodata = 0;
+  unsigned gofunc = 0;
+  unsigned next = 0;
+  friend bool operator==(const ModuleLayout&, const ModuleLayout&) = default;
 };
 
 // Numbers of runtime.g.atomicstatus, the same in all versions.
@@ -81,12 +111,15 @@ struct GoStatus {
 };
 
 struct GoLayout {
-  int minor = 0;  // of the version that it was taken from
+  int minor = 0;                         // of the version that it is of
+  bool is_by_debug_information = false;  // as the program itself has it; no table knows this version
   GoroutineLayout g;
   MachineLayout m;
   SudogLayout sudog;
   ChannelLayout channel;
   PollLayout poll;
+  SpanLayout span;
+  ModuleLayout module;
 };
 
 inline constexpr int OLDEST_GO = 18, NEWEST_GO = 27;  // whose layouts are known

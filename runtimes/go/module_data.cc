@@ -135,31 +135,17 @@ std::optional<GoModuleData> find_module_data(const Snapshot& snapshot, ModuleInd
   return std::nullopt;
 }
 
-void read_versioned_fields(const MemoryView& memory, int minor_version, GoModuleData& data) {
-  // Offsets in struct moduledata (src/runtime/symtab.go), linux/amd64, out of the DWARF of binaries:
-  //           gcdata gcbss types etypes gofunc next
-  struct Offsets {
-    int since;
-    std::uint64_t gcdata, gcbss, types, etypes, gofunc, next;
-  };
-  constexpr Offsets TABLE[] = {
-      {18, 264, 272, 280, 288, 304, 544}, {20, 280, 288, 296, 304, 320, 576},
-      {21, 280, 288, 296, 304, 320, 584}, {23, 280, 288, 296, 304, 320, 576},
-      {26, 280, 288, 296, 304, 320, 584}, {27, 280, 288, 296, 312, 344, 560},
-  };
-  const Offsets* row = &TABLE[0];
-  for (const Offsets& candidate : TABLE)
-    if (candidate.since <= minor_version) row = &candidate;
+void read_versioned_fields(const MemoryView& memory, const ModuleLayout& layout, GoModuleData& data) {
   const auto read = [&](std::uint64_t offset) {
     return memory.read_address(data.address + offset).value_or(Address());
   };
-  data.gcdata = read(row->gcdata);
-  data.gcbss = read(row->gcbss);
-  data.types = read(row->types);
-  data.etypes = read(row->etypes);
-  data.rodata = read(row->gofunc - 8);
-  data.gofunc = read(row->gofunc);
-  data.next = read(row->next);
+  data.gcdata = read(layout.gcdata);
+  data.gcbss = read(layout.gcbss);
+  data.types = read(layout.types);
+  data.etypes = read(layout.etypes);
+  data.rodata = read(layout.rodata);
+  data.gofunc = read(layout.gofunc);
+  data.next = read(layout.next);
 }
 
 }  // namespace standstill

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "coredump/snapshot.h"
+#include "runtimes/go/layout.h"
 
 #include <cstdint>
 #include <optional>
@@ -45,6 +46,6 @@ struct GoModuleData {
 std::optional<GoModuleData> find_module_data(const Snapshot& snapshot, ModuleIndex module);
 
 // Fills in the fields whose offsets depend on the version.
-void read_versioned_fields(const MemoryView& memory, int minor_version, GoModuleData& data);
+void read_versioned_fields(const MemoryView& memory, const ModuleLayout& layout, GoModuleData& data);
 
 }  // namespace standstill

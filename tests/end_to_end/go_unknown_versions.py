@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""A Go that came after standstill: its layouts are not known. Either everything that is read by the nearest known layout fits together, and
-the goroutines are the program's own, or it is said that there are threads only. Nothing is guessed.
+"""A Go that came after standstill: its layouts are not known. A program with debug information says them itself. Of one without, either
+everything that is read by the nearest known layout fits together, and the goroutines are the program's own, or it is said that there are
+threads only. Nothing is guessed.
 
   go_unknown_versions.py STANDSTILL [VERSION...]
 
@@ -58,12 +59,44 @@ def look_at(standstill, version, go):
             print(f"Go {version}, called {name}: {reason}")
 
 
+def functions(block):
+    """Those of package main: how much of the runtime's own a traceback shows depends on the version."""
+    return re.findall(r"^main\.[^(]*", block, re.MULTILINE)
+
+
+def are_equal(own, ours):
+    """As far as the program shows its stack: of a deep one it leaves out a part."""
+    before, _, behind = own.partition("frames elided...\n")
+    inner, outer, all_of_ours = functions(before), functions(behind), functions(ours)
+    if not behind and not go_texts.is_cut_silently(own):
+        return inner == all_of_ours
+    return len(all_of_ours) >= len(inner) + len(outer) and all_of_ours[:len(inner)] == inner and all_of_ours[len(all_of_ours) - len(outer):] == outer
+
+
+def look_at_one_with_debug_information(standstill, version, go):
+    with tempfile.TemporaryDirectory(prefix="standstill-") as folder:
+        program = os.path.join(folder, "waits")
+        go_programs.build(go, "static", "waits", program)
+        name = rename(program)
+        with dumped_core(program) as (_, core, before, _):
+            command = [standstill, "stacks", "--debug", "2", "--tasks", "goroutines", "--no-cache", "--debuginfod", "off", core]
+            done = subprocess.run(command, capture_output=True, text=True)
+            assert done.returncode == 0, f"{version}, called {name}: its own debug information is not enough: {done.stderr}"
+            with open(os.path.join(before, "goroutine.2"), encoding="utf-8", errors="surrogateescape") as file:
+                own, ours = dict(go_texts.goroutines(file.read())), dict(go_texts.goroutines(done.stdout))
+            wrong = [f"{number}: {own.get(number)}\n  told {ours.get(number)}" for number in sorted((own.keys() | ours.keys()) - {1})
+                     if number not in own or number not in ours or not are_equal(own[number], ours[number])]
+            assert own and not wrong, f"{version}, called {name}: " + "\n".join(wrong)[:3000]
+            print(f"Go {version}, called {name}: its debug information tells the layout, and all goroutines are the program's own")
+
+
 def main(standstill, versions):
     compilers = go_programs.toolchains(versions)
     if not compilers:
         raise Skip("no Go is here")
     for version, go in compilers:
         look_at(standstill, version, go)
+        look_at_one_with_debug_information(standstill, version, go)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
-// An ELF file's DWARF through our own walk, line program and unit index; without LLVM's reader, which others
-// fuzz.
+// An ELF file's DWARF through our own walk, line program, unit index and reader of structures; without LLVM's
+// reader, which others fuzz.
 #include "symbolize/debug_sections.h"
 #include "symbolize/dwarf_functions.h"
 #include "symbolize/dwarf_lines.h"
 #include "symbolize/dwarf_unit_index.h"
+#include "symbolize/go_structs.h"
 #include "symbolize/mini_debug_info.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 using namespace standstill;
@@ -36,5 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       for (const LineRow& row : lines.find_rows(addresses)) lines.path(row.file);
     }
   }
+  constexpr std::string_view STRUCTS[] = {"runtime.g", "runtime.m", "_IO_FILE"};
+  read_go_structs(*image, STRUCTS);
   return 0;
 }

@@ -51,7 +51,7 @@ synth::SyntheticGo make_process(int minor) {
       go.put(text, synth::SyntheticGo::VERSION);
       go.put(text + 8, 8);
     }
-    go.put(g + layout.g.labels(), labels);
+    go.put(g + layout.g.labels, labels);
     for (const std::uint64_t kind : {1, 2, 3})
       go.add_bucket({.kind = kind,
                      .object_bytes = 16 * id,

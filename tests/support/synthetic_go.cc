@@ -134,10 +134,10 @@ std::uint64_t SyntheticGo::add(const Goroutine& goroutine) {
   }
   const std::uint32_t status = goroutine.status;
   std::memcpy(at(g + layout_.g.atomicstatus), &status, 4);
-  put(g + layout_.g.goid(), goroutine.id);
-  *at(g + layout_.g.waitreason()) = goroutine.reason;
-  put(g + layout_.g.waitsince(), goroutine.waiting_since);
-  if (!goroutine.start.empty()) put(g + layout_.g.startpc(), address_of(goroutine.start));
+  put(g + layout_.g.goid, goroutine.id);
+  *at(g + layout_.g.waitreason) = goroutine.reason;
+  put(g + layout_.g.waitsince, goroutine.waiting_since);
+  if (!goroutine.start.empty()) put(g + layout_.g.startpc, address_of(goroutine.start));
   if (!goroutine.created_by.empty()) put(g + layout_.g.gopc, address_of(goroutine.created_by) + 0x30);
   goroutines_.push_back(g);
   return g;

@@ -36,7 +36,7 @@ SyntheticGo program() {
     if (id % 11 == 0) {
       const GoroutineLayout layout = layout_of(24).g;
       go.put(g + layout.syscallsp, go.get(g + GoroutineLayout::SCHED_SP));
-      go.put(g + layout.syscallpc(), go.get(g + GoroutineLayout::SCHED_PC));
+      go.put(g + layout.syscallpc, go.get(g + GoroutineLayout::SCHED_PC));
     }
   }
   return go;

@@ -38,7 +38,7 @@ std::uint64_t let_wait(SyntheticGo& go, const std::vector<std::uint64_t>& gorout
     go.put(sudog + layout.sudog.channel, channel);
     if (before != 0) go.put(before + SudogLayout::NEXT, sudog);
     go.put(before != 0 ? channel + layout.channel.receivers + 8 : channel + layout.channel.receivers, sudog);
-    go.put(g + layout.g.waiting(), sudog);
+    go.put(g + layout.g.waiting, sudog);
     before = sudog;
   }
   return channel;
@@ -81,7 +81,7 @@ TEST_CASE(
 TEST_CASE("goroutines with labels stand in lines of their own, which name their channels") {
   SyntheticGo go = program();
   const std::uint64_t plain = add_goroutine(go, 1, "main.ask"), labelled = add_goroutine(go, 2, "main.ask");
-  go.put(labelled + layout_of(MINOR).g.labels(), go.allocate(16));
+  go.put(labelled + layout_of(MINOR).g.labels, go.allocate(16));
   const std::uint64_t first = let_wait(go, {plain}), second = let_wait(go, {labelled});
   CHECK(explain(go, {.only_for_groups = true}).channels == std::vector<std::uint64_t>{first, second});
 }
