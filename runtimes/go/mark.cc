@@ -170,14 +170,15 @@ void GoMark::look_at(const Item& item) {
   const GoSpan& span = heap_.spans()[item.span];
   const std::uint64_t start = span.start.value();
   const std::uint64_t base = span.elements == 1 ? start : item.at;
-  std::uint64_t size = base + span.element_size - item.at;
-  if (size > PIECE) {
-    size = PIECE;
+  const std::uint64_t rest = base + span.element_size - item.at;
+  const std::uint64_t size = std::min(rest, PIECE);
+  const Bytes words = span.contents != nullptr ? Bytes(span.contents + (item.at - start), size)
+                                               : memory_.bytes_in(Address(item.at), size, scratch_);
+  // Where one piece cannot be read nothing is certain any more: an object that claims a terabyte ends here.
+  if (words.size() < size)
+    ++unread_;
+  else if (rest > size)
     waiting_.push_back({item.at + PIECE, item.span});
-  }
-  Bytes words = span.contents != nullptr ? Bytes(span.contents + (item.at - start), size)
-                                         : memory_.bytes_in(Address(item.at), size, scratch_);
-  unread_ += words.size() < size;
   scanned_ += words.size();
   if (has_types_ && span.element_size > LARGEST_WITH_BITMAP && span.element_size <= LARGEST_WITH_HEADER &&
       words.size() == size && look_at_typed(words.subspan(8), Address(word_at(words.data()))))

@@ -143,4 +143,53 @@ TEST_CASE("a table of spans that lies says nothing, or says that it is damaged")
   CHECK(mark.unread() == 1);
 }
 
+TEST_CASE("a span that claims a terabyte is damaged, and nobody walks there") {
+  SyntheticGo go(26);
+  go.function("main.worker", 0x38);
+  go.add_machine(77);
+  go.add({.id = 1, .calls = {"runtime.gopark", "main.worker"}, .created_by = {}, .start = "main.worker"});
+  SyntheticHeap::add(go, 26);
+  constexpr std::uint64_t PAGES = (std::uint64_t{1} << 40) / GoHeap::PAGE;
+  go.put(SyntheticHeap::RECORDS + 0x100 + SpanLayout::PAGES, PAGES);
+  go.put(SyntheticHeap::RECORDS + 0x100 + SpanLayout::FREE_INDEX, 1 | 1 << 16);  // one object
+  go.put(SyntheticHeap::RECORDS + 0x100 + layout_of(26).span.elemsize, PAGES * GoHeap::PAGE);
+  const Snapshot snapshot = go.take();
+  std::vector<Note> notes;
+  const GoProcess process = find_go_process(snapshot, notes);
+  REQUIRE(process.scheduler);
+  const auto heap = GoHeap::find(*process.scheduler);
+  REQUIRE(heap);
+  CHECK(heap->span_at(SyntheticHeap::OBJECTS) == GoHeap::DAMAGED);
+  CHECK(heap->spans().size() == 2);  // none, and the first
+  GoMark mark(*heap);
+  mark.add_word(SyntheticHeap::OBJECTS);
+  mark.drain();
+  CHECK(mark.unread() == 1);
+  CHECK(mark.scanned_bytes() == 0);
+}
+
+TEST_CASE("of an object that is cut off nothing is looked at behind the first piece that is missing") {
+  SyntheticGo go(26);
+  go.function("main.worker", 0x38);
+  go.add_machine(77);
+  go.add({.id = 1, .calls = {"runtime.gopark", "main.worker"}, .created_by = {}, .start = "main.worker"});
+  SyntheticHeap::add(go, 26);
+  // From the middle of the memory that is there to the end of the arena.
+  constexpr std::uint64_t PAGES = (GoHeap::ARENA - 0x10000) / GoHeap::PAGE;
+  go.put(SyntheticHeap::RECORDS + 0x100 + SpanLayout::PAGES, PAGES);
+  go.put(SyntheticHeap::RECORDS + 0x100 + SpanLayout::FREE_INDEX, 1 | 1 << 16);
+  go.put(SyntheticHeap::RECORDS + 0x100 + layout_of(26).span.elemsize, PAGES * GoHeap::PAGE);
+  const Snapshot snapshot = go.take();
+  std::vector<Note> notes;
+  const GoProcess process = find_go_process(snapshot, notes);
+  REQUIRE(process.scheduler);
+  const auto heap = GoHeap::find(*process.scheduler);
+  REQUIRE(heap);
+  GoMark mark(*heap);
+  mark.add_word(SyntheticHeap::OBJECTS);
+  mark.drain();
+  CHECK(mark.unread() == 1);
+  CHECK(mark.scanned_bytes() < SyntheticGo::HEAP_SIZE);
+}
+
 }  // namespace standstill
