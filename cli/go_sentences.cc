@@ -1,5 +1,6 @@
 #include "cli/go_sentences.h"
 
+#include "cli/wait_sentences.h"
 #include "reports/phrases.h"
 #include "reports/tasks.h"
 
@@ -39,23 +40,18 @@ std::string name_of(const ResourceRecord& resource) {
   return resource.id;
 }
 
-std::string phrase_of(const TaskRecord& task) {
-  if (task.kind == "GOROUTINE") return fmt::format("goroutine {}", task.number);
-  return task.name.empty() ? fmt::format("thread {}", task.number)
-                           : fmt::format("thread {} \"{}\"", task.number, task.name);
-}
-
 // "goroutines 6, 7 and 8", "goroutine 6 and thread 4711"
 std::string list(const std::vector<TaskRecord>& tasks, std::size_t total) {
   const bool are_goroutines =
       std::ranges::all_of(tasks, [](const TaskRecord& it) { return it.kind == "GOROUTINE"; });
   std::string text = are_goroutines && total > 1 ? "goroutines " : "";
   for (std::size_t i = 0; i < tasks.size(); ++i)
-    text += fmt::format("{}{}",
-                        i == 0           ? ""
-                        : i + 1 == total ? " and "
-                                         : ", ",
-                        are_goroutines && total > 1 ? std::to_string(tasks[i].number) : phrase_of(tasks[i]));
+    text +=
+        fmt::format("{}{}",
+                    i == 0           ? ""
+                    : i + 1 == total ? " and "
+                                     : ", ",
+                    are_goroutines && total > 1 ? std::to_string(tasks[i].number) : task_phrase(tasks[i]));
   if (tasks.size() < total) text += fmt::format(" and {} more", with_thousands(total - tasks.size()));
   return text;
 }
@@ -106,7 +102,7 @@ class Describer {
       return it != nullptr && (it->kind == "MUTEX" || it->kind.starts_with("RWLOCK"));
     });
     if (count == 1)
-      record_.title = fmt::format("Deadlock: {} waits for {}, which it holds itself", phrase_of(tasks_[0]),
+      record_.title = fmt::format("Deadlock: {} waits for {}, which it holds itself", task_phrase(tasks_[0]),
                                   resource_name(0));
     else
       record_.title =
@@ -138,7 +134,7 @@ class Describer {
     }
     if (finding_.tasks.size() == 1) {
       record_.title = fmt::format("{} {} behind {}, which {}", counted(behind, "goroutine"), verb,
-                                  phrase_of(tasks_[0]), activity_of(tasks_[0], findings_));
+                                  task_phrase(tasks_[0]), activity_of(tasks_[0], findings_));
       return;
     }
     record_.title =

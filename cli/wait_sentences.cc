@@ -12,11 +12,6 @@ namespace {
 
 constexpr std::size_t NAMED_TASKS = 4;  // in a sentence; more are counted
 
-std::string task_phrase(const TaskRecord& task) {
-  return task.name.empty() ? fmt::format("thread {}", task.number)
-                           : fmt::format("thread {} \"{}\"", task.number, task.name);
-}
-
 std::string list_tasks(const std::vector<ThreadIndex>& tasks, const Findings& findings) {
   std::string text = tasks.size() == 1 ? "thread " : "threads ";
   const std::size_t shown = tasks.size() <= NAMED_TASKS ? tasks.size() : NAMED_TASKS - 1;
@@ -118,6 +113,12 @@ void describe_root(FindingRecord& record, const WaitFinding& finding, const Wait
 }
 
 }  // namespace
+
+std::string task_phrase(const TaskRecord& task) {
+  if (task.kind == "GOROUTINE") return fmt::format("goroutine {}", task.number);
+  return task.name.empty() ? fmt::format("thread {}", task.number)
+                           : fmt::format("thread {} \"{}\"", task.number, task.name);
+}
 
 std::string state_phrase(const WaitState& state) {
   switch (state.word) {

@@ -8,6 +8,9 @@
 
 namespace standstill {
 
+// "thread 4242 \"worker-3\"", "goroutine 17"
+std::string task_phrase(const TaskRecord& task);
+
 // The state between the brackets of `stacks --debug 2`: "mutex lock".
 std::string state_phrase(const WaitState& state);
 
