@@ -89,7 +89,6 @@ class GoRecords {
   void add() {
     findings_.go.minor_version = runtime_.version().minor;
     findings_.go.has_arguments = options_.with_arguments;
-    findings_.go.elides_frames = options_.elides_frames;
     findings_.go.prints_labels = prints_labels(runtime_);
     findings_.target.goroutine_count = stacks_.tasks.size();
     findings_.goroutines.resize(stacks_.tasks.size());
@@ -106,6 +105,7 @@ class GoRecords {
     record.frames = std::move(frames.frames);
     name_foreign(frames.foreign, group, record.frames);
     if (group.end != StackEnd::OUTERMOST) record.broken_end = describe(group.end);
+    record.is_cut = group.end == StackEnd::FRAME_LIMIT;
     const auto first = static_cast<std::uint32_t>(findings_.tasks.size());
     const auto index = static_cast<std::uint32_t>(findings_.groups.size());
     record.tasks = group.members;

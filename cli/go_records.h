@@ -14,7 +14,6 @@ namespace standstill {
 
 struct GoRecordOptions {
   bool with_arguments = false;  // keep what stands between the parentheses of tracebacks
-  bool elides_frames = true;    // no limit of frames was asked for
 };
 
 // Fills in findings.goroutines, findings.go and the target's count; appends the goroutines' groups to

@@ -169,7 +169,7 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
   if (go) findings.target.runtimes.push_back({"Go", go.runtime->version().text});
   if (goroutines)
     add_go_records(findings, *go.scheduler, *goroutines, goroutine_waits, symbolizer,
-                   {.with_arguments = options.debug == 2, .elides_frames = options.max_frames == 0});
+                   {.with_arguments = options.debug == 2});
   for (const StackGroup& group : groups) {
     for (const std::uint32_t member : group.members)
       findings.tasks.at(member).group = static_cast<std::uint32_t>(findings.groups.size());

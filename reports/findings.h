@@ -134,6 +134,7 @@ struct GroupRecord {
   std::vector<FrameRecord> frames;  // innermost first, inlined frames unfolded
   bool is_hidden = false;           // of tasks that were not asked for; behind all others
   std::string broken_end;  // one line: why the stack ends before its outermost frame; "" where it does not
+  bool is_cut = false;     // it ends because no more frames were asked for
   std::optional<double> wait_min_seconds;
   std::optional<double> wait_max_seconds;
 };
@@ -183,7 +184,6 @@ struct GoRecord {
   static constexpr std::size_t ARGUMENT_BLOCK = 4096;
   std::vector<std::vector<std::uint8_t>> arguments;
   bool has_arguments = false;
-  bool elides_frames = true;  // deep stacks are shortened as the runtime does it
 };
 
 struct HolderRecord {

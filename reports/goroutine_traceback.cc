@@ -24,8 +24,6 @@ namespace standstill {
 namespace {
 
 constexpr std::int64_t MINUTE = 60'000'000'000;
-constexpr std::size_t INNER = 50, OUTER = 50;  // logical frames, since 1.21
-constexpr std::size_t OLD_LIMIT = 100;         // physical frames, before
 constexpr std::size_t LONGEST_NAME = 1 << 16;
 
 // The text of one stack, cut open where the values of arguments go.
@@ -41,37 +39,18 @@ class FormMaker {
   FormMaker(const GroupRecord& group, const GoRecord& go) : group_(group), go_(go) {}
 
   StackForm make() {
-    const auto [first_left_out, first_again] = gap();
-    std::size_t shown = 0, physical = 0;
     for (const FrameRecord& frame : group_.frames) {
-      const bool is_counted = !frame.is_foreign && !frame.function.empty();
-      const bool is_beyond_limit = elides_old() && physical >= OLD_LIMIT;
-      if (is_counted && !frame.inlined) ++physical;
-      const bool is_shown = !frame.skips_traceback && !is_beyond_limit;
-      const bool is_in_gap = is_shown && shown >= first_left_out && shown < first_again;
-      if (is_in_gap && shown == first_left_out)
-        text() += fmt::format("...{} frames elided...\n", first_again - first_left_out);
-      if (is_shown && !is_in_gap)
-        add_frame(frame);
-      else
+      if (frame.skips_traceback)
         pass_over(frame);
-      shown += is_shown;
+      else
+        add_frame(frame);
     }
-    if (elides_old() && shown == OLD_LIMIT) text() += "...additional frames elided...\n";
+    // The runtime's own words, which readers of tracebacks know.
+    if (group_.is_cut) text() += "...additional frames elided...\n";
     return std::move(form_);
   }
 
  private:
-  bool elides_old() const { return go_.elides_frames && go_.minor_version <= 20; }
-
-  // Which of the frames shown are left out: [first, second).
-  std::pair<std::size_t, std::size_t> gap() const {
-    if (!go_.elides_frames || go_.minor_version <= 20) return {SIZE_MAX, SIZE_MAX};
-    const auto shown = static_cast<std::size_t>(std::ranges::count_if(
-        group_.frames, [](const FrameRecord& frame) { return !frame.skips_traceback; }));
-    return shown > INNER + OUTER ? std::pair(INNER, shown - OUTER) : std::pair(SIZE_MAX, SIZE_MAX);
-  }
-
   std::string& text() {
     if (form_.empty() || form_.back().takes_value) form_.emplace_back();
     return form_.back().text;

@@ -17,6 +17,44 @@ def without_minutes(block):
     return re.sub(r"^(goroutine \d+ \[[^\n]*?), \d+ minutes", r"\1", block)
 
 
+ELIDED = re.compile(r"^\.\.\.(\d+|additional) frames elided\.\.\.$")
+
+
+def is_frame(line):
+    """A frame has two lines; the second begins with a tab."""
+    return not line.startswith(("\t", "created by", "goroutine ", "[originating"))
+
+
+def is_cut_silently(own):
+    """Up to 1.20 the frames of the runtime itself count, too, which are not shown, and then it is not said that there are more. (These versions
+    do not say who created a goroutine.)"""
+    frames = [line for line in own.split("\n")[1:] if is_frame(line)]
+    return len(frames) >= 90 and " in goroutine " not in own and not any(ELIDED.match(line) for line in frames)
+
+
+def as_long_as(own, ours):
+    """Our block with the frames left out that the program's own leaves out; unchanged where it does not say which, or another number of them.
+
+    The runtime shows 100 frames of a stack: 50 from either end with the number of those between since 1.21, the innermost before. We show all.
+    """
+    own_lines, our_lines = own.split("\n"), ours.split("\n")
+    if is_cut_silently(own):
+        creator = next((i for i, line in enumerate(own_lines) if line.startswith("created by")), len(own_lines))
+        tail = own_lines[creator:]
+        is_creator = not tail or our_lines[len(our_lines) - len(tail):] == tail
+        return "\n".join(our_lines[:creator] + tail) if is_creator and len(our_lines) >= len(own_lines) else ours
+    places = [i for i, line in enumerate(own_lines) if ELIDED.match(line)]
+    if len(places) != 1 or any(ELIDED.match(line) for line in our_lines):
+        return ours
+    at, behind = places[0], len(own_lines) - places[0] - 1
+    left_out = our_lines[at:len(our_lines) - behind]
+    frames = sum(map(is_frame, left_out))
+    number = ELIDED.match(own_lines[at])[1]
+    if len(left_out) != 2 * frames or frames == 0 or number not in ("additional", str(frames)):
+        return ours
+    return "\n".join(our_lines[:at] + [own_lines[at]] + our_lines[len(our_lines) - behind:])
+
+
 def traceback_differences(own, ours, dumper=1):
     """Every goroutine but the one that wrote the program's text must be there in the same words and the same order."""
     own_blocks = [(number, block) for number, block in goroutines(own) if number != dumper]
@@ -26,7 +64,7 @@ def traceback_differences(own, ours, dumper=1):
     for number, block in own_blocks:
         if number not in found:
             lines.append(f"goroutine {number} is missing:\n{block[:600]}")
-        elif found[number] != block:
+        elif as_long_as(block, found[number]) != block:
             lines.append("\n".join(difflib.unified_diff(block.split("\n"), found[number].split("\n"), "the program", "standstill", lineterm="", n=1)))
     expected = dict(own_blocks)
     lines += [f"goroutine {number} is not the program's:\n{block[:600]}" for number, block in our_blocks if number not in expected]
