@@ -1,6 +1,7 @@
 #include "cli/investigate_together.h"
 
 #include "cli/investigate.h"
+#include "cli/merge_findings.h"
 #include "cli/progress.h"
 #include "cli/target.h"
 #include "reports/headline.h"
@@ -28,19 +29,6 @@ struct Examined {
 template <class T>
 void append(std::vector<T>& all, std::vector<T>& more) {
   all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
-
-// Addresses and descriptors mean something in one process only.
-void name_resources(Findings& findings) {
-  const std::string prefix = fmt::format("pid{}/", findings.target.pid);
-  const auto rename = [&](std::string& id) {
-    if (!id.empty()) id.insert(0, prefix);
-  };
-  for (ResourceRecord& resource : findings.resources) rename(resource.id);
-  for (TaskRecord& task : findings.tasks)
-    if (task.wait) rename(task.wait->resource);
-  for (FindingRecord& finding : findings.findings)
-    for (std::string& resource : finding.resources) rename(resource);
 }
 
 std::string process_name(const Snapshot& snapshot) {
@@ -75,6 +63,13 @@ std::string add_step(const ProcessCycle::Step& step, const TaskRecord& task, con
   return step.waits_for;
 }
 
+// ", on which goroutine 8 is,"; "" where no goroutine is on the thread.
+std::string goroutine_on(const Examined& process, const ProcessTask& task) {
+  for (const GoroutineRecord& goroutine : process.findings.goroutines)
+    if (goroutine.thread == task.thread) return fmt::format(", on which goroutine {} is,", goroutine.number);
+  return {};
+}
+
 // "Deadlock: ping (pid 71) and pong (pid 72) wait for each other"
 FindingRecord to_record(const ProcessCycle& cycle, std::deque<Examined>& all,
                         std::vector<ResourceRecord>& joint) {
@@ -104,9 +99,10 @@ FindingRecord to_record(const ProcessCycle& cycle, std::deque<Examined>& all,
                  fmt::format("{}, in {}", step.held_by, process_name(all[next.process].snapshot)),
                  to_string(step.certainty), all[step.task.process].findings, joint));
     record.explanation += fmt::format(
-        "{}Thread {} of {} is in {} and waits for {}; thread {} of {} {}.",
-        record.explanation.empty() ? "" : " ", task.number, process_name(all[step.task.process].snapshot),
-        task.state, step.waits_for, holder.number, process_name(all[next.process].snapshot), step.held_by);
+        "{}Thread {}{} of {} is in {} and waits for {}; thread {}{} of {} {}.",
+        record.explanation.empty() ? "" : " ", task.number, goroutine_on(all[step.task.process], step.task),
+        process_name(all[step.task.process].snapshot), task.state, step.waits_for, holder.number,
+        goroutine_on(all[next.process], next), process_name(all[next.process].snapshot), step.held_by);
     if (task.wait && task.wait->duration_seconds)
       least = std::min(least.value_or(*task.wait->duration_seconds), *task.wait->duration_seconds);
   }
@@ -127,20 +123,10 @@ void drop_what_is_told(Findings& findings, const std::vector<FindingRecord>& joi
   });
 }
 
-// The findings of one process come after those of the others.
-void merge(Findings& all, Findings& more) {
-  const auto first_task = static_cast<std::uint32_t>(all.tasks.size());
-  const auto first_group = static_cast<std::uint32_t>(all.groups.size());
-  for (TaskRecord& task : more.tasks) task.group += first_group;
-  for (GroupRecord& group : more.groups)
-    for (std::uint32_t& task : group.tasks) task += first_task;
-  all.target.thread_count += more.target.thread_count;
-  append(all.tasks, more.tasks);
-  append(all.groups, more.groups);
-  append(all.resources, more.resources);
-  append(all.findings, more.findings);
-  append(all.modules, more.modules);
-  append(all.notes, more.notes);
+// "shop (pid 71): Deadlock: goroutines 6 and 7 wait for each other": other processes have such numbers, too.
+void name_process_in_titles(Findings& findings, const Snapshot& snapshot) {
+  if (findings.goroutines.empty()) return;
+  for (FindingRecord& finding : findings.findings) finding.title.insert(0, process_name(snapshot) + ": ");
 }
 
 }  // namespace
@@ -159,15 +145,15 @@ Result<Findings> investigate_together(const Options& options) {
     all.push_back({.snapshot = std::move(*snapshot), .waits = {}, .findings = {}});
   }
   std::vector<ProcessWaits> processes;
-  // Between processes it is threads that wait for each other; numbers of goroutines mean something in one
-  // only.
-  Options of_threads = options;
-  of_threads.tasks = "threads";
+  // Between processes it is threads that wait for each other; goroutines are judged within their own.
+  Options of_each = options;
+  if (of_each.tasks == "goroutines") of_each.tasks = "auto";  // not all of them need be Go programs
   for (Examined& one : all) {
-    Result<Findings> findings = examine(one.snapshot, of_threads, progress, &one.waits);
+    Result<Findings> findings = examine(one.snapshot, of_each, progress, &one.waits);
     if (!findings) return std::unexpected(std::move(findings).error());
     one.findings = std::move(*findings);
-    name_resources(one.findings);
+    name_process_in_ids(one.findings, static_cast<std::uint16_t>(processes.size()));
+    name_process_in_titles(one.findings, one.snapshot);
     processes.push_back({one.snapshot, one.waits});
   }
 
@@ -190,7 +176,7 @@ Result<Findings> investigate_together(const Options& options) {
   Findings merged = std::move(all.front().findings);
   append(merged.resources, resources);
   merged.target.processes = std::move(list);
-  for (std::size_t i = 1; i < all.size(); ++i) merge(merged, all[i].findings);
+  for (std::size_t i = 1; i < all.size(); ++i) merge_findings(merged, all[i].findings);
   merged.findings.insert(merged.findings.begin(), std::make_move_iterator(joint.begin()),
                          std::make_move_iterator(joint.end()));
   merged.headline = std::move(headline);

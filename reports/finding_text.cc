@@ -96,6 +96,9 @@ class FindingsText {
     std::string text =
         fmt::format("{} {}", record->kind == "THREAD" ? "thread" : "goroutine", record->number);
     if (!record->name.empty()) text += fmt::format(" \"{}\"", printable(record->name, 64));
+    // "pid71/goroutine:8"
+    if (const std::size_t slash = id.find('/'); id.starts_with("pid") && slash != std::string::npos)
+      text += " of pid " + id.substr(3, slash - 3);
     return text;
   }
 

@@ -154,6 +154,7 @@ struct GoroutineRecord {
   std::uint32_t resource = NONE;  // index into Findings::resources
   std::uint32_t thread = NONE;    // index into Findings::tasks
   std::uint32_t remark = NONE;    // index into GoRecord::remarks
+  std::uint16_t process = 0;      // index into TargetRecord::processes, where there are several
   bool is_locked_to_thread = false;
   bool is_blocked = false;  // waits for what a task holds, or for something nobody will give
 };

@@ -10,6 +10,15 @@ const GoroutineRecord& goroutine_at(const Findings& findings, std::uint32_t task
   return findings.goroutines.at(task - findings.tasks.size());
 }
 
+// Numbers of goroutines mean something in one process only.
+std::string id_of(const Findings& findings, const GoroutineRecord& goroutine, std::uint64_t number) {
+  const std::string id = "goroutine:" + std::to_string(number);
+  const auto& processes = findings.target.processes;
+  return goroutine.process < processes.size()
+             ? "pid" + std::to_string(processes[goroutine.process].pid) + "/" + id
+             : id;
+}
+
 // "any of channel:0xc000012345 (channel: no buffer, 1 receiver waiting), ..."; "" for what is no select.
 std::string describe_select(const Findings& findings, const GoroutineRecord& goroutine) {
   constexpr std::uint32_t MOST_SHOWN = 8;
@@ -60,7 +69,7 @@ TaskRecord task_at(const Findings& findings, std::uint32_t task) {
     record.labels = findings.go.label_sets[goroutine.labels];
   if (goroutine.creator < findings.go.creators.size()) {
     record.created_by = findings.go.creators[goroutine.creator];
-    if (goroutine.parent != 0) record.created_by->task = "goroutine:" + std::to_string(goroutine.parent);
+    if (goroutine.parent != 0) record.created_by->task = id_of(findings, goroutine, goroutine.parent);
   }
   if (goroutine.thread < findings.tasks.size()) record.os_thread = findings.tasks[goroutine.thread].number;
   record.locked_to_thread = goroutine.is_locked_to_thread;
@@ -74,7 +83,8 @@ TaskRecord task_at(const Findings& findings, std::uint32_t task) {
 
 std::string task_id(const Findings& findings, std::uint32_t task) {
   if (!is_goroutine(findings, task)) return findings.tasks.at(task).id;
-  return "goroutine:" + std::to_string(goroutine_at(findings, task).number);
+  const GoroutineRecord& goroutine = goroutine_at(findings, task);
+  return id_of(findings, goroutine, goroutine.number);
 }
 
 std::uint64_t task_number(const Findings& findings, std::uint32_t task) {

@@ -122,6 +122,72 @@ def look_at(standstill, program, mode, certainty, with_capture, with_core):
         return wrong
 
 
+def frames_of(standstill, target, goroutine):
+    """Names of all functions on the stack of a goroutine, C's among them, innermost first."""
+    told = report(standstill, target)
+    group = next(task["group"] for task in told["tasks"] if task["id"] == goroutine)
+    return [frame.get("function", "?") for frame in told["groups"][group]["frames"]]
+
+
+def wrong_with_callback(frames, mode):
+    """The callee of C waits: below it stands the C code that called it, and below that, where Go called C, its caller.
+
+    As the program is written: C's lock_and_call calls wantLedger (by way of its exported stub and of crosscall2).
+    """
+    order = ["main.wantLedger", "runtime.cgocallback", "crosscall2", "wantLedger", "lock_and_call"]
+    order += ["runtime.asmcgocall", "runtime.cgocall", "main._Cfunc_lock_and_call"] if mode == "callback" else ["thread_main"]
+    places = [next((i for i, frame in enumerate(frames) if frame.split(".abi0")[0] == name), None) for name in order]
+    if None in places or places != sorted(places):
+        return [f"the stack of a callback does not lead through {order}: {frames}"]
+    return []
+
+
+def look_at_callbacks(standstill, program):
+    wrong = []
+    for mode in ("callback", "thread"):
+        with patient(program, mode) as running:
+            running.until_asleep()
+            waiter = next(words[2] for words in running.lines if words[0] == "cycle")
+            wrong += [f"{mode}: {line}" for line in wrong_with_callback(frames_of(standstill, running.pid, waiter), mode)]
+    return wrong
+
+
+def of_process(told, pid):
+    """What a report of several processes tells of one, with names as a report of that one has them."""
+    def bare(name):
+        return name.removeprefix(f"pid{pid}/")
+
+    findings = [{**finding, **{key: [bare(name) for name in finding.get(key, [])] for key in ("tasks", "resources", "behind")}}
+                for finding in told["findings"] if any(name.startswith(f"pid{pid}/") for name in finding.get("tasks", []))]
+    resources = [{**resource, "id": bare(resource["id"]),
+                  "holders": [{**holder, "task": bare(holder["task"])} for holder in resource.get("holders", [])]}
+                 for resource in told["resources"] if resource["id"].startswith(f"pid{pid}/")]
+    headline = findings[0]["title"].split(": ", 1)[1] if findings else ""
+    return {"findings": findings, "resources": resources, "verdict": {"headline": headline}}
+
+
+def look_together(standstill, program):
+    """Two processes at once: each has its own deadlock, told as if it was looked at alone, and every goroutine is listed once."""
+    with patient(program, "lost") as one, patient(program, "channel") as other:
+        wrong = []
+        for running in (one, other):
+            running.until_asleep()
+        command = [standstill, "report", "--format", "json", *QUIETLY, str(one.pid), str(other.pid)]
+        told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        for running in (one, other):
+            account = [words for words in running.lines if words[0] in ("cycle", "others", "leaked", "resource")]
+            wrong += [f"together, pid {running.pid}: {line}" for line in wrong_with(of_process(told, running.pid), account, "PROBABLE")]
+            alone = {f"pid{running.pid}/{task['id']}": task["state"] for task in report(standstill, running.pid)["tasks"] if task["kind"] == "GOROUTINE"}
+            listed = {task["id"]: task["state"] for task in told["tasks"] if task["id"].startswith(f"pid{running.pid}/")}
+            if alone != listed:
+                wrong.append(f"together, pid {running.pid} has the goroutines {listed}, and alone {alone}")
+        for number, group in enumerate(told["groups"]):
+            members = {task["id"] for task in told["tasks"] if task["group"] == number}
+            if set(group["tasks"]) != members:
+                wrong.append(f"group {number} has {group['tasks']}, and its tasks are {sorted(members)}")
+        return wrong
+
+
 def look_at_healthy(standstill, program, mode, looks):
     with patient(program, mode) as running:
         for _ in range(looks):
@@ -164,6 +230,17 @@ def main():
                     failed, passed = failed + bool(wrong), passed + (not wrong)
                     for line in wrong:
                         print(f"Go {version} {package} {mode}: {line}")
+                if package == "rings":
+                    more = look_together(arguments.standstill, program)
+                elif package == "cgo_ring":
+                    # With symbols: the C functions have names.
+                    go_programs.build(go, "cgo", package, program)
+                    more = look_at_callbacks(arguments.standstill, program)
+                else:
+                    continue
+                failed, passed = failed + bool(more), passed + (not more)
+                for line in more:
+                    print(f"Go {version} {package}: {line}")
     print(f"{passed} programs as they say themselves")
     if failed:
         raise AssertionError(f"{failed} programs say something else")
