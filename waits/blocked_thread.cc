@@ -20,19 +20,29 @@ bool is_syscall_function(const Snapshot& snapshot, Address pc) {
          std::memcmp(code.data(), GLIBC_SYSCALL_FUNCTION, code.size()) == 0;
 }
 
-// Whether a call that syscall() made and the kernel restarts is futex, with a timeout: the number is lost,
-// but the arguments still stand where they were. Others that are restarted have no such first two (poll,
-// sleeps).
-bool is_restarted_futex(const Snapshot& snapshot, const Registers& registers) {
-  constexpr std::uint64_t PRIVATE_FLAG = 128, FLAGS = PRIVATE_FLAG | 256, NANOSECONDS = 1'000'000'000;
-  const std::uint64_t operation = registers.system_call_argument(1);
-  const std::uint64_t plain = operation & ~FLAGS;
-  if ((plain != FutexCall::WAIT || (operation & PRIVATE_FLAG) == 0) && plain != FutexCall::WAIT_BITSET)
-    return false;
-  const Address word(registers.system_call_argument(0)), timeout(registers.system_call_argument(3));
-  if (word.value() % 4 != 0 || !snapshot.memory.read<std::uint32_t>(word)) return false;
-  const auto nanoseconds = snapshot.memory.read<std::uint64_t>(timeout + 8);
-  return nanoseconds && *nanoseconds < NANOSECONDS;
+// The call that the kernel restarts, where the number is lost because a stub was handed it (syscall(); since
+// glibc 2.41 __syscall_cancel_arch for all calls that can be cancelled): by its arguments, which still stand
+// where they were. Three calls are restarted with their time left (kernel, users of restart_block): futex,
+// clock_nanosleep, poll.
+int restarted_by_arguments(const Snapshot& snapshot, const Registers& registers) {
+  constexpr std::uint64_t PRIVATE_FLAG = 128, REALTIME_FLAG = 256, CLOCKS = 16, MOST_DESCRIPTORS = 1 << 20;
+  const auto argument = [&](unsigned index) { return registers.system_call_argument(index); };
+  const auto is_time = [&](std::uint64_t address) {
+    const auto seconds = snapshot.memory.read<std::int64_t>(Address(address));
+    const auto nanoseconds = snapshot.memory.read<std::uint64_t>(Address(address) + 8);
+    return seconds && nanoseconds && *seconds >= 0 && *nanoseconds < 1'000'000'000;
+  };
+  const std::uint64_t operation = argument(1) & ~(PRIVATE_FLAG | REALTIME_FLAG);
+  if ((operation == FutexCall::WAIT || operation == FutexCall::WAIT_BITSET) && argument(0) % 4 == 0 &&
+      snapshot.memory.read<std::uint32_t>(Address(argument(0))) == static_cast<std::uint32_t>(argument(2)) &&
+      is_time(argument(3)))
+    return SYS_futex;
+  if (argument(0) < CLOCKS && argument(1) == 0 && is_time(argument(2))) return SYS_clock_nanosleep;
+  const auto timeout = static_cast<std::int32_t>(argument(2));
+  if (argument(1) > 0 && argument(1) < MOST_DESCRIPTORS && argument(2) >> 32 == 0 && timeout > 0 &&
+      snapshot.memory.read<std::uint64_t>(Address(argument(0)) + 8 * (argument(1) - 1)))
+    return SYS_poll;
+  return RESTART_SYSCALL;
 }
 
 }  // namespace
@@ -91,9 +101,7 @@ int effective_system_call(const Snapshot& snapshot, const Thread& thread) {
     std::memcpy(&number, code.data() + 1, 4);
     if (number < 1024) return static_cast<int>(number);
   }
-  if (is_syscall_function(snapshot, registers.pc()) && is_restarted_futex(snapshot, registers))
-    return SYS_futex;
-  return RESTART_SYSCALL;
+  return restarted_by_arguments(snapshot, registers);
 }
 
 FutexCall read_futex_call(const BlockedThread& blocked) {

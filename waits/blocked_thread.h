@@ -98,7 +98,7 @@ struct BlockedThread {
 };
 
 // The system call that a thread is in, looking through restart_syscall (which a stopped and continued thread
-// shows) at the instruction that set the number. -1 when in none.
+// shows) at the instruction that set the number, or at the arguments. -1 when in none.
 int effective_system_call(const Snapshot& snapshot, const Thread& thread);
 // Reads the arguments of futex(2); the thread must be in it. `blocked.futex` is not looked at.
 FutexCall read_futex_call(const BlockedThread& blocked);

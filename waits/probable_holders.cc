@@ -141,8 +141,9 @@ class HolderSearch {
     if (let_go) return;
     if (waits_for_it && !state.in_signal_handler && state.word != WaitWord::ONCE) {
       // Where the lock's own functions are part of the program (Rust, static binaries), nothing tells their
-      // frames from those of one who took it earlier.
-      if (first < 2) return;
+      // frames from those of one who took it earlier. They are in the C library where the innermost frame is
+      // not all that is in there: it may be syscall().
+      if (first < 2 && !is_in_thread_library(stack)) return;
       // The innermost function that will unlock it is the one that is locking it now; only one further out
       // can have it already.
       std::uint32_t locking = UINT32_MAX;
@@ -167,6 +168,15 @@ class HolderSearch {
     const bool owns_memory =
         address >= stack_pointer && address - stack_pointer < live_stack_size(suspect, stack, STACK_LIMIT);
     suspects_[lock].push_back({thread, *best, state.word == WaitWord::JOIN, owns_memory});
+  }
+
+  // The library that glibc had for threads up to 2.33, which has no syscall().
+  bool is_in_thread_library(const Stack& stack) const {
+    if (stack.frames.empty()) return false;
+    const auto module = snapshot_.find_module(stack.frames.front().lookup_address());
+    if (!module) return false;
+    const std::string_view path = snapshot_.modules[*module].path;
+    return path.substr(path.rfind('/') + 1).starts_with("libpthread");
   }
 
   void conclude(Resource& resource, std::vector<Suspect>& suspects,

@@ -126,6 +126,7 @@ TEST_CASE("an owner that is gone orphans the mutex, one older than the process i
 
 TEST_CASE("a condition variable is found in both of glibc's layouts, its mutex by the record on the stack") {
   const bool is_new = GENERATE(false, true);
+  const std::uint64_t operation = GENERATE(WAIT_BITSET_PRIVATE_REALTIME, WAIT_PRIVATE);  // 2.34; before
   Patient patient;
   const std::uint64_t condition = 0x200, mutex = 0x300;
   patient.put64(condition, 7 << 1);      // __wseq
@@ -134,7 +135,7 @@ TEST_CASE("a condition variable is found in both of glibc's layouts, its mutex b
   put_mutex(patient, mutex, 0, 0);
   const std::uint64_t record[] = {12, 0x10000 + condition, 0x10000 + mutex, 0};
   std::memcpy(&patient.stack[64], record, sizeof record);
-  patient.add_thread(101, 0x10000 + condition + (is_new ? 32 : 40), WAIT_BITSET_PRIVATE_REALTIME, 0);
+  patient.add_thread(101, 0x10000 + condition + (is_new ? 32 : 40), operation, 0);
   const WaitTable table = patient.explain();
   CHECK(table.states[0].word == WaitWord::CONDITION);
   CHECK(table.resources.at(table.states[0].resource.value()).address == Address(0x10000 + condition));
@@ -215,6 +216,36 @@ TEST_CASE("a waiter with a timeout of its own does not follow those without") {
   CHECK(table.states[1].has_deadline);
   CHECK_FALSE(table.states[2].has_deadline);
   CHECK(table.resources.size() == 1);
+}
+
+TEST_CASE("a call that the kernel restarts is known by its arguments where its number is lost") {
+  Patient patient;
+  const std::uint64_t until[] = {1'700'000'000, 5};
+  std::memcpy(&patient.stack[0x100], until, sizeof until);
+  const std::uint64_t timeout = STACK.value() + 0x100;
+  SECTION("futex") {
+    put_mutex(patient, 0x100, 2, 102);
+    patient.add_thread(101, 0x10100, WAIT_BITSET_PRIVATE_REALTIME, 2, timeout);
+    patient.snapshot.threads[0].registers.system_call = SYS_restart_syscall;
+    CHECK(patient.explain().states[0].word == WaitWord::MUTEX);
+  }
+  SECTION("clock_nanosleep(CLOCK_MONOTONIC, 0, request)") {
+    patient.add_thread(101, 1, 0, 0);
+    auto& registers = patient.snapshot.threads[0].registers;
+    registers.system_call = SYS_restart_syscall;
+    registers.by_dwarf_number[Registers::RDX] = timeout;
+    CHECK(patient.explain().states[0].word == WaitWord::SLEEP);
+  }
+  SECTION("poll(descriptors, 2, milliseconds)") {
+    patient.add_thread(101, 0x10100, 2, 1000);
+    patient.snapshot.threads[0].registers.system_call = SYS_restart_syscall;
+    CHECK(patient.explain().states[0].word == WaitWord::POLL);
+  }
+  SECTION("nothing that fits") {
+    patient.add_thread(101, 0x10100, 0, 1000);
+    patient.snapshot.threads[0].registers.system_call = SYS_restart_syscall;
+    CHECK(patient.explain().states[0].word == WaitWord::UNKNOWN);
+  }
 }
 
 TEST_CASE("forty locks are numbered in the order in which threads name them") {

@@ -5,6 +5,7 @@
 //     // glibc 2.25..2.42 nptl/pthread_mutex_lock.c, __pthread_mutex_lock_full
 //     //   /* Delay the thread indefinitely.  */
 //     //   while (1) __futex_abstimed_wait64 (&(unsigned int){0}, 0, 0, NULL, private);
+//   (up to 2.33 lll_timedwait: WAIT, later WAIT_BITSET)
 //
 // Which mutex it was stands in the registers and stack slots of that function.
 #include "waits/kinds/futex_calls.h"
@@ -49,8 +50,8 @@ Candidates find_candidates(const BlockedThread& blocked, Bytes stack) {
 
 std::optional<Recognition> recognise(const BlockedThread& blocked) {
   const FutexCall& futex = *blocked.futex;
-  if (futex.by_syscall_function || futex.operation != FutexCall::WAIT_BITSET || futex.value != 0 ||
-      futex.timeout || futex.current != 0u)
+  if (futex.by_syscall_function || !futex.is_wait() || futex.value != 0 || futex.timeout ||
+      futex.current != 0u)
     return std::nullopt;
   const Address top = blocked.thread.registers.stack_pointer();
   const std::uint64_t size = live_stack_size(blocked.thread, blocked.stack, STACK_REACH);

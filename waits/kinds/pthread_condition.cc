@@ -63,7 +63,10 @@ std::optional<Address> mutex_beside(const BlockedThread& blocked, Address condit
 
 std::optional<Recognition> recognise(const BlockedThread& blocked) {
   const FutexCall& futex = *blocked.futex;
-  if (futex.by_syscall_function || futex.operation != FutexCall::WAIT_BITSET) return std::nullopt;
+  // Without a timeout, glibc 2.25 to 2.33 says WAIT, while there are no signals.
+  const bool is_old = futex.operation == FutexCall::WAIT && futex.value == 0;
+  if (futex.by_syscall_function || (!is_old && futex.operation != FutexCall::WAIT_BITSET))
+    return std::nullopt;
   const bool named = blocked.names.mentions("pthread_cond_");
   Recognition best;
   for (const Layout& layout : LAYOUTS) {

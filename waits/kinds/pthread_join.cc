@@ -1,7 +1,9 @@
 // pthread_join, std::thread::join, Rust's JoinHandle::join: the kernel clears a word in the thread control
 // block of a thread that ends, and the joiner waits for that word. So the address names the thread.
 //
-//     // glibc: the word is struct pthread.tid, +720 (2.11..2.42), waited for with the tid as value
+//     // glibc: the word is struct pthread.tid, +720 (2.11..2.42), waited for with the tid as value; in 2.43
+//     .joinstate, +1576, waited for with its value: exiting 1, joinable 2. The kernel clears either, so that
+//     the wait is one between processes, unlike those for other words of the block
 //     // musl 1.1.20..1.2.5 src/internal/pthread_impl.h: detach_state, +56, waited for with value 2
 //     (DT_JOINABLE)
 #include "waits/kinds/futex_calls.h"
@@ -14,6 +16,8 @@ namespace {
 // Where the word lies is a little different in other builds of glibc; its value is the tid in all of them.
 constexpr std::uint64_t REACH = 2304, MUSL_DETACH_STATE = 56;
 constexpr std::uint32_t MUSL_JOINABLE = 2;
+constexpr std::uint64_t BEHIND_TID = 1024;
+constexpr std::uint32_t EXITING = 1, JOINABLE = 2;
 
 std::optional<Recognition> recognise(const BlockedThread& blocked) {
   const FutexCall& futex = *blocked.futex;
@@ -27,8 +31,10 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   found.object = futex.word;
   const bool named = blocked.names.mentions("pthread_join") || blocked.names.mentions("clockjoin");
   const auto target = blocked.threads.by_tid(futex.value);
+  const bool is_state = blocked.threads.c_library() == CLibrary::GLIBC && block &&
+                        block->second >= BEHIND_TID && (futex.value == EXITING || futex.value == JOINABLE);
   if (block) found.resource_id = "join:" + std::to_string(blocked.snapshot.threads[block->first].tid);
-  if (block && target == block->first && !futex.is_private) {
+  if (block && (target == block->first || is_state) && !futex.is_private) {
     found.sureness = sureness::POINTER + 5;
   } else if (block && may_be_musl && block->second == MUSL_DETACH_STATE) {
     found.sureness = sureness::POINTER + 5;

@@ -136,8 +136,11 @@ bool is_pthread_mutex(const Window& window) {
 
 std::optional<std::uint32_t> owner_of_inheriting_mutex(const Window& window) {
   const auto fields = read_fields(window);
-  if (!fields || !is_plausible(*fields) || !(fields->kind & INHERIT)) return std::nullopt;
+  // What protects does not inherit; and whoever holds it has written down his number twice.
+  if (!fields || !is_plausible(*fields) || (fields->kind & (INHERIT | PROTECT)) != INHERIT)
+    return std::nullopt;
   const std::uint32_t owner = fields->lock & TID_MASK;
+  if (fields->owner != owner || fields->users == 0) return std::nullopt;
   return ThreadDirectory::is_plausible_tid(owner) ? std::optional(owner) : std::nullopt;
 }
 
