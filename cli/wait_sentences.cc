@@ -248,15 +248,22 @@ void describe_finding(FindingRecord& record, const WaitFinding& finding, const W
 
 std::string describe_quiet(const WaitTable& table, const Verdict& verdict) {
   const auto idle = static_cast<std::size_t>(std::ranges::count(verdict.is_idle, true));
-  std::size_t running = 0;
-  for (const WaitState& state : table.states) running += state.word == WaitWord::RUNNING;
+  std::size_t running = 0, unexplained = 0;
+  for (const WaitState& state : table.states) {
+    running += state.word == WaitWord::RUNNING;
+    unexplained += state.is_unexplained;
+  }
   std::size_t parked = 0;
   for (const WaitFinding& finding : verdict.findings) parked += finding.is_parking ? finding.direct : 0;
-  std::string text = "No thread waits for what another one keeps from it";
+  std::string text = unexplained == 0 ? "No thread waits for what another one keeps from it"
+                                      : "No thread is known to wait for what another one keeps from it";
   if (parked != 0)
     text = fmt::format("No thread looks stuck; {} {} parked on {} of one that waits for events",
                        counted(parked, "thread"), parked == 1 ? "is" : "are",
                        parked == 1 ? "a mutex" : "mutexes");
+  if (unexplained != 0)
+    text += fmt::format("; {} {} on a futex of an unknown kind", counted(unexplained, "thread"),
+                        unexplained == 1 ? "waits" : "wait");
   if (idle != 0) text += fmt::format("; {} {} idle", counted(idle, "thread"), idle == 1 ? "is" : "are");
   if (running != 0) text += fmt::format("; {} {}", counted(running, "thread"), running == 1 ? "runs" : "run");
   return text + ".";

@@ -275,6 +275,7 @@ class Explanation {
   // All that does not change from one thread to another that makes the same call.
   void fill_state(WaitState& state, const BlockedThread& blocked, Recognition& recognition) const {
     state.word = recognition.word;
+    state.is_unexplained = recognition.is_unexplained;
     state.what = std::move(recognition.what);
     state.detail = std::move(recognition.detail);
     state.has_deadline = recognition.timeout.has_value();

@@ -20,7 +20,9 @@ bool is_woken_by_threads(WaitWord word) {
          word == WaitWord::FUTEX;
 }
 
+// A futex of which nothing is known may be a lock as well as a queue of jobs: nobody calls that idle.
 bool is_waiting_for_work(const WaitState& state) {
+  if (state.is_unexplained) return false;
   switch (state.word) {
     case WaitWord::CONDITION:
     case WaitWord::SEMAPHORE:

@@ -37,8 +37,9 @@ struct Recognition {
   std::vector<std::int32_t> descriptors;  // that it waits on
   std::optional<Timeout> timeout;         // of a system call; that of a futex call is seen to for all kinds
   std::string detail;
-  bool shares_word = false;  // an equal call on an equal stack may be for another object
-  bool waits_again = false;  // the call's timeout does not end the wait: the thread calls again, for ever
+  bool shares_word = false;     // an equal call on an equal stack may be for another object
+  bool is_unexplained = false;  // of what is waited for nothing is known but the word
+  bool waits_again = false;     // the call's timeout does not end the wait: the thread calls again, for ever
 };
 
 struct WaitKind {

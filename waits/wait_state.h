@@ -74,6 +74,7 @@ struct WaitState {
   std::string open_files;                        // what these are: "fd 12: tcp 10.0.0.5:41872 -> ..."
   // The futex word no longer has the value that was waited for: the thread has been, or will be, let go.
   bool is_woken = false;
+  bool is_unexplained = false;     // a futex that no known library made: work, a lock, anything
   bool in_signal_handler = false;  // a signal frame lies below the wait
   std::string detail;              // "fd 12", "asked for 3600 s"
 };

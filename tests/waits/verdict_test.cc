@@ -45,6 +45,14 @@ TEST_CASE(
   CHECK(verdict.is_idle == std::vector<bool>(4, true));
 }
 
+TEST_CASE("a thread that waits on a futex is idle only where it is known what for") {
+  WaitTable table;
+  table.states.resize(2);
+  for (WaitState& state : table.states) state.word = WaitWord::FUTEX;
+  table.states[1].is_unexplained = true;
+  CHECK(judge_table(table).is_idle == std::vector<bool>{true, false});
+}
+
 TEST_CASE("the same before a thread that waits for an answer are root blockers") {
   const Verdict verdict = judge_table(workers_of(WaitWord::RECV));
   REQUIRE(verdict.findings.size() == 3);

@@ -30,10 +30,12 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
   }
   found.word = WaitWord::FUTEX;
   found.what = "futex";
+  found.is_unexplained = true;
   if (!futex.by_syscall_function && futex.operation == FutexCall::WAIT && futex.value == 2 &&
       !futex.timeout && blocked.threads.c_library() == CLibrary::GLIBC && is_called_by_glibc(blocked)) {
     found.word = WaitWord::MUTEX;
     found.what = "lock inside the C library";
+    found.is_unexplained = false;
   }
   found.detail = fmt::format("while the word is {:#x}", futex.value);
   if (futex.current && *futex.current != futex.value)
