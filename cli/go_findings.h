@@ -2,8 +2,8 @@
 #pragma once
 
 #include "reports/findings.h"
-#include "waits/goroutine_verdict.h"
-#include "waits/leaked_goroutines.h"
+#include "waits/goroutines/goroutine_verdict.h"
+#include "waits/goroutines/leaked_goroutines.h"
 
 namespace standstill {
 

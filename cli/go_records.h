@@ -5,7 +5,7 @@
 #include "runtimes/go/goroutines.h"
 #include "symbolize/symbolizer.h"
 #include "unwind/goroutine_stacks.h"
-#include "waits/goroutine_waits.h"
+#include "waits/goroutines/goroutine_waits.h"
 
 #include <cstdint>
 #include <optional>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "reports/findings.h"
-#include "waits/joint_graph.h"
+#include "waits/goroutines/joint_graph.h"
 
 namespace standstill {
 

@@ -18,11 +18,11 @@
 #include "unwind/goroutine_stacks.h"
 #include "unwind/stack_group.h"
 #include "unwind/unwinder.h"
-#include "waits/condition_waits.h"
 #include "waits/enclosing_names.h"
-#include "waits/goroutine_verdict.h"
-#include "waits/leaked_goroutines.h"
-#include "waits/select_waits.h"
+#include "waits/goroutines/condition_waits.h"
+#include "waits/goroutines/goroutine_verdict.h"
+#include "waits/goroutines/leaked_goroutines.h"
+#include "waits/goroutines/select_waits.h"
 #include "waits/verdict.h"
 
 #include <algorithm>

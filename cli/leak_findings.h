@@ -2,8 +2,8 @@
 #pragma once
 
 #include "reports/findings.h"
-#include "waits/joint_graph.h"
-#include "waits/leaked_goroutines.h"
+#include "waits/goroutines/joint_graph.h"
+#include "waits/goroutines/leaked_goroutines.h"
 
 namespace standstill {
 

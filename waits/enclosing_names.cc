@@ -4,7 +4,7 @@
 #include "symbolize/frame_variables.h"
 #include "symbolize/symbolizer.h"
 #include "unwind/unwinder.h"
-#include "waits/lock_sightings.h"
+#include "waits/holders/lock_sightings.h"
 
 #include <algorithm>
 #include <map>

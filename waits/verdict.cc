@@ -1,8 +1,8 @@
 #include "waits/verdict.h"
 
-#include "waits/parked_workers.h"
-#include "waits/probable_holders.h"
-#include "waits/vanished_holders.h"
+#include "waits/holders/parked_workers.h"
+#include "waits/holders/probable_holders.h"
+#include "waits/holders/vanished_holders.h"
 
 #include <algorithm>
 

@@ -3,7 +3,7 @@
 #include "runtimes/go/go_process.h"
 #include "tests/support/synthetic_heap.h"
 #include "unwind/goroutine_stacks.h"
-#include "waits/leaked_goroutines.h"
+#include "waits/goroutines/leaked_goroutines.h"
 
 #include <cstdint>
 

@@ -1,6 +1,6 @@
 // A function's table of landing pads as a hostile module has it. Input: two bytes place of the call within
 // the function, then the table.
-#include "waits/landing_pads.h"
+#include "waits/holders/landing_pads.h"
 
 #include <cstddef>
 #include <cstdint>

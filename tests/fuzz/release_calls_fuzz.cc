@@ -1,7 +1,7 @@
 // The code of a function on a stack, and the ELF file whose symbols and relocations say what it calls, both
 // hostile. Input: two bytes length of the code, two bytes place from which on it is looked through, the code,
 // and the file.
-#include "waits/release_calls.h"
+#include "waits/holders/release_calls.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -4,7 +4,7 @@
 // of each of four arguments with two bits what it is (a number, a place in the memory, ...), a byte for each
 // argument, one for rbx; then the memory.
 #include "waits/explain_waits.h"
-#include "waits/vanished_holders.h"
+#include "waits/holders/vanished_holders.h"
 #include "waits/verdict.h"
 
 #include <algorithm>

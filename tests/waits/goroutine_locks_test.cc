@@ -1,8 +1,8 @@
-#include "waits/goroutine_locks.h"
+#include "waits/goroutines/goroutine_locks.h"
 
 #include "runtimes/go/go_process.h"
 #include "tests/support/synthetic_go.h"
-#include "waits/goroutine_verdict.h"
+#include "waits/goroutines/goroutine_verdict.h"
 
 #include <string>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "waits/goroutine_waits.h"
+#include "waits/goroutines/goroutine_waits.h"
 
 #include "runtimes/go/go_process.h"
 #include "tests/support/synthetic_go.h"

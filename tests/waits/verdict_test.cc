@@ -1,7 +1,7 @@
 // Verdicts on finished tables, put together by hand.
 #include "waits/verdict.h"
 
-#include "waits/vanished_holders.h"
+#include "waits/holders/vanished_holders.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -8,9 +8,9 @@
 //
 // All call syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, ...). g_cond_wait and g_bit_lock make the call
 // themselves; a mutex is waited for in g_mutex_lock_slowpath, of which stripped libraries have no name.
+#include "waits/holders/owner.h"
 #include "waits/kinds/futex_calls.h"
 #include "waits/library_frames.h"
-#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {

@@ -6,8 +6,8 @@
 //     //   bins at +112 (2.27..2.42), +104 (up to 2.26), +24 (after 2.42)
 //     // malloc/arena.c: an arena other than the first follows heap_info {ar_ptr, ...} at the start of its 64
 //     MiB region
+#include "waits/holders/owner.h"
 #include "waits/kinds/futex_calls.h"
-#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {

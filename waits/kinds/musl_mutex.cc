@@ -5,8 +5,8 @@
 //     process-shared
 //     //   +4 lock  0 free; normal: 0x10; else tid; 0x80000000 when waited for
 //     //   +8 waiters
+#include "waits/holders/owner.h"
 #include "waits/kinds/futex_calls.h"
-#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {

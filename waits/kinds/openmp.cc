@@ -9,9 +9,9 @@
 //     //   +0  total       how many take part
 //     //   +4  generation  the futex word: rounds in steps of 8, flags below
 //     //   +64 awaited     who has not come yet; total again when the round is over
+#include "waits/holders/owner.h"
 #include "waits/kinds/futex_calls.h"
 #include "waits/library_frames.h"
-#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {

@@ -6,8 +6,8 @@
 //     the wait is one between processes, unlike those for other words of the block
 //     // musl 1.1.20..1.2.5 src/internal/pthread_impl.h: detach_state, +56, waited for with value 2
 //     (DT_JOINABLE)
+#include "waits/holders/owner.h"
 #include "waits/kinds/futex_calls.h"
-#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {

@@ -11,8 +11,8 @@
 //     //   +20 __spins, __elision;  +24 __list
 #include "waits/kinds/pthread_mutex.h"
 
+#include "waits/holders/owner.h"
 #include "waits/kinds/futex_calls.h"
-#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {

@@ -2,8 +2,8 @@
 // not say which thread; the search for probable holders finds it by the word's address on its stack.
 //
 //     // glibc 2.36 nptl/pthread_once.c: word = fork generation << 2 | done 2 | in progress 1
+#include "waits/holders/owner.h"
 #include "waits/kinds/futex_calls.h"
-#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {

@@ -9,8 +9,8 @@
 //     //   +12 __writers_futex  further writers wait here (value 1); in both, 2 is added while anybody waits
 //     //   +24 __cur_writer     tid
 //     //   +28 __shared;  +48 __flags: whom to prefer
+#include "waits/holders/owner.h"
 #include "waits/kinds/futex_calls.h"
-#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {

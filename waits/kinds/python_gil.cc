@@ -10,8 +10,8 @@
 //     //   +80 mutex
 //     // Include/cpython/pystate.h, struct _ts (PyThreadState): where `thread_id` lies differs by version; it
 //     // is what pthread_self() said, which with glibc is the address of the thread's control block.
+#include "waits/holders/owner.h"
 #include "waits/kinds/futex_calls.h"
-#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 #include <array>

@@ -4,9 +4,9 @@
 //     // Qt 5.15 and 6.4 src/corelib/thread/qmutex_linux.cpp
 //     // QBasicMutex.d_ptr  0 free, 1 taken, 3 taken and waited for; waits while the lower half is 3
 //     // QBasicMutex::lockInternal, exported: syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 3, timeout)
+#include "waits/holders/owner.h"
 #include "waits/kinds/futex_calls.h"
 #include "waits/library_frames.h"
-#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {

@@ -2,9 +2,9 @@
 //
 //     // library/std/src/sys/sync/mutex/futex.rs: 0 free, 1 taken, 2 taken and waited for; then a byte
 //     "poisoned", then the data
+#include "waits/holders/owner.h"
 #include "waits/kinds/futex_calls.h"
 #include "waits/kinds/rust_futex.h"
-#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {

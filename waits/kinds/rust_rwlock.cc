@@ -4,9 +4,9 @@
 //     //   +0 state          low 30 bits: readers, or all ones when a writer has it; readers wait 1 << 30,
 //     writers wait 1 << 31
 //     //   +4 writer_notify  a counter that writers wait on; readers wait on the state
+#include "waits/holders/owner.h"
 #include "waits/kinds/futex_calls.h"
 #include "waits/kinds/rust_futex.h"
-#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {

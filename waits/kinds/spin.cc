@@ -5,7 +5,7 @@
 //     free, 0 or less when taken
 //     //   f0 ff 0f   lock decl (%rdi);  75 NN jne;  31 c0 c3 xor, ret;  f3 90 pause;  83 3f 00 cmpl
 //     $0,(%rdi);  7f f0 jg;  eb f5 jmp
-#include "waits/owner.h"
+#include "waits/holders/owner.h"
 #include "waits/wait_kind.h"
 
 #include <algorithm>

@@ -3,8 +3,8 @@
 //
 //     // libstdc++ (GCC 4.3..14) libsupc++/guard.cc, 64-bit guard, first 32 bits: done 1, in progress 0x100,
 //     somebody waits 0x10000
+#include "waits/holders/owner.h"
 #include "waits/kinds/futex_calls.h"
-#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {

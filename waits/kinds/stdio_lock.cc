@@ -4,8 +4,8 @@
 //     // glibc 2.36 sysdeps/nptl/stdio-lock.h, _IO_lock_t
 //     //   +0 lock: 0, 1, 2 when waited for   +4 cnt   +8 owner
 //     // musl 1.2.3 src/stdio/__lockfile.c: one word, owner's tid | somebody waits 0x40000000
+#include "waits/holders/owner.h"
 #include "waits/kinds/futex_calls.h"
-#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {

@@ -1,8 +1,8 @@
 // A wait on memory that no other kind knows: the word's address and value are all there is to say. A lock of
 // the C library itself (0, 1, 2 and nothing around it) is told from others by who made the call.
+#include "waits/holders/owner.h"
 #include "waits/kinds/futex_calls.h"
 #include "waits/library_frames.h"
-#include "waits/owner.h"
 #include "waits/wait_kind.h"
 
 #include <fmt/format.h>

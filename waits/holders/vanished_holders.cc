@@ -1,4 +1,4 @@
-#include "waits/vanished_holders.h"
+#include "waits/holders/vanished_holders.h"
 
 #include <algorithm>
 

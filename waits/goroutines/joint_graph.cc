@@ -1,7 +1,7 @@
-#include "waits/joint_graph.h"
+#include "waits/goroutines/joint_graph.h"
 
 #include "runtimes/go/channels.h"
-#include "waits/go_lock_state.h"
+#include "waits/goroutines/go_lock_state.h"
 #include "waits/wait_graph.h"
 
 #include <algorithm>

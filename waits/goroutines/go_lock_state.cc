@@ -1,4 +1,4 @@
-#include "waits/go_lock_state.h"
+#include "waits/goroutines/go_lock_state.h"
 
 namespace standstill {
 

@@ -1,4 +1,4 @@
-#include "waits/select_waits.h"
+#include "waits/goroutines/select_waits.h"
 
 #include "runtimes/go/channels.h"
 

@@ -1,11 +1,11 @@
-#include "waits/leaked_goroutines.h"
+#include "waits/goroutines/leaked_goroutines.h"
 
 #include "runtimes/go/channels.h"
 #include "runtimes/go/condition_waiters.h"
 #include "runtimes/go/mark_roots.h"
 #include "runtimes/go/semaphores.h"
 #include "runtimes/go/timers.h"
-#include "waits/stack_pointers.h"
+#include "waits/goroutines/stack_pointers.h"
 
 #include <algorithm>
 #include <array>

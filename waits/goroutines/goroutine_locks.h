@@ -1,7 +1,8 @@
 // Who holds a Go lock. Go's Mutex and RWMutex keep no owner, so a holder is looked for by what a function
 // between Lock and Unlock leaves behind:
 //
-//   - its code has called Lock before the place where it stands, with this very lock (waits/go_calls.h), and
+//   - its code has called Lock before the place where it stands, with this very lock
+//   (waits/goroutines/go_calls.h), and
 //     not Unlock as often;
 //   - its stack keeps the lock's address (a deferred Unlock's receiver, an argument, a local variable), in a
 //     function whose code has called some Lock before;
@@ -13,8 +14,8 @@
 // probably; of more than these each does possibly.
 #pragma once
 
-#include "waits/go_calls.h"
-#include "waits/goroutine_waits.h"
+#include "waits/goroutines/go_calls.h"
+#include "waits/goroutines/goroutine_waits.h"
 
 #include <cstdint>
 #include <string>

@@ -1,4 +1,4 @@
-#include "waits/stack_pointers.h"
+#include "waits/goroutines/stack_pointers.h"
 
 #include "runtimes/go/stack_maps.h"
 #include "unwind/goroutine_walk.h"

@@ -1,7 +1,7 @@
 // What the waits of goroutines add up to: one call for all of it.
 #pragma once
 
-#include "waits/joint_graph.h"
+#include "waits/goroutines/joint_graph.h"
 
 #include <vector>
 

@@ -1,7 +1,7 @@
 // Goroutines in Cond.Wait: which condition it is, and the lock that they will take again.
 #pragma once
 
-#include "waits/goroutine_waits.h"
+#include "waits/goroutines/goroutine_waits.h"
 
 namespace standstill {
 

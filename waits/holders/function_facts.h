@@ -6,7 +6,7 @@
 #include "coredump/snapshot.h"
 #include "unwind/module_call_frames.h"
 #include "unwind/stack.h"
-#include "waits/release_calls.h"
+#include "waits/holders/release_calls.h"
 
 #include <cstdint>
 #include <memory>

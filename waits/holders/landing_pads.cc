@@ -1,4 +1,4 @@
-#include "waits/landing_pads.h"
+#include "waits/holders/landing_pads.h"
 
 #include <dwarf.h>
 

@@ -6,14 +6,14 @@
 //     thread 42, of goroutine 9        waits, as goroutine 9, for a sync.Mutex, held by goroutine 8
 //
 // Locks have holders. Waits for channels, WaitGroups and conditions have partners only, who are known as far
-// as their stacks show it (waits/goroutine_partners.h), and anybody else may turn up: a circle that leads
-// through one of these counts where it leads through a held lock, too - holding a lock while one waits for
-// somebody who needs that very lock is no state in which programs idle - or where nobody who could still come
-// knows the channel any more (`never_runs`).
+// as their stacks show it (waits/goroutines/goroutine_partners.h), and anybody else may turn up: a circle
+// that leads through one of these counts where it leads through a held lock, too - holding a lock while one
+// waits for somebody who needs that very lock is no state in which programs idle - or where nobody who could
+// still come knows the channel any more (`never_runs`).
 #pragma once
 
-#include "waits/goroutine_locks.h"
-#include "waits/goroutine_partners.h"
+#include "waits/goroutines/goroutine_locks.h"
+#include "waits/goroutines/goroutine_partners.h"
 #include "waits/verdict.h"
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 
 #include "coredump/snapshot.h"
 #include "unwind/unwinder.h"
-#include "waits/function_facts.h"
+#include "waits/holders/function_facts.h"
 
 #include <cstdint>
 #include <span>

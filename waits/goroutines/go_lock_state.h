@@ -1,7 +1,7 @@
 // Whether a Go lock is held, and by how many: what its own words say.
 #pragma once
 
-#include "waits/goroutine_waits.h"
+#include "waits/goroutines/goroutine_waits.h"
 
 #include <cstdint>
 

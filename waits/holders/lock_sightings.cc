@@ -1,4 +1,4 @@
-#include "waits/lock_sightings.h"
+#include "waits/holders/lock_sightings.h"
 
 #include <algorithm>
 #include <array>

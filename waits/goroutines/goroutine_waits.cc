@@ -1,4 +1,4 @@
-#include "waits/goroutine_waits.h"
+#include "waits/goroutines/goroutine_waits.h"
 
 #include "runtimes/go/channels.h"
 #include "runtimes/go/semaphores.h"

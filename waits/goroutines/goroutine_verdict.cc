@@ -1,4 +1,4 @@
-#include "waits/goroutine_verdict.h"
+#include "waits/goroutines/goroutine_verdict.h"
 
 namespace standstill {
 

@@ -1,4 +1,4 @@
-#include "waits/parked_workers.h"
+#include "waits/holders/parked_workers.h"
 
 #include <algorithm>
 #include <iterator>

@@ -2,7 +2,7 @@
 // state.
 #pragma once
 
-#include "waits/goroutine_waits.h"
+#include "waits/goroutines/goroutine_waits.h"
 
 namespace standstill {
 

@@ -2,7 +2,7 @@
 // Done of the WaitGroup, or signal the condition. Nothing in the runtime says so, and any goroutine may get
 // hold of a channel at any time. What can be told is which functions on the stacks of goroutines are going to
 // do it, if they come to it: their code has such a call behind the place where they stand, or in a loop
-// around it, and what it is called with lies at hand in their frames (waits/go_calls.h).
+// around it, and what it is called with lies at hand in their frames (waits/goroutines/go_calls.h).
 //
 //     goroutine 7   in main.(*stock).reserve      sends to 0xc000012345
 //     goroutine 6   in main.(*stock).warehouse    calls chanrecv2 with [rsp+0x28], which is 0xc000012345
@@ -11,8 +11,8 @@
 // probable at most.
 #pragma once
 
-#include "waits/go_calls.h"
-#include "waits/goroutine_waits.h"
+#include "waits/goroutines/go_calls.h"
+#include "waits/goroutines/goroutine_waits.h"
 
 #include <cstdint>
 #include <string>

@@ -1,4 +1,4 @@
-#include "waits/release_calls.h"
+#include "waits/holders/release_calls.h"
 
 #include <algorithm>
 #include <array>

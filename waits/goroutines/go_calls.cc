@@ -1,4 +1,4 @@
-#include "waits/go_calls.h"
+#include "waits/goroutines/go_calls.h"
 
 #include "runtimes/go/table_bytes.h"
 

@@ -1,6 +1,6 @@
-#include "waits/function_facts.h"
+#include "waits/holders/function_facts.h"
 
-#include "waits/landing_pads.h"
+#include "waits/holders/landing_pads.h"
 
 #include <algorithm>
 

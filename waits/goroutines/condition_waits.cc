@@ -1,7 +1,7 @@
-#include "waits/condition_waits.h"
+#include "waits/goroutines/condition_waits.h"
 
 #include "runtimes/go/conditions.h"
-#include "waits/go_frames_at_hand.h"
+#include "waits/goroutines/go_frames_at_hand.h"
 
 #include <algorithm>
 #include <unordered_map>

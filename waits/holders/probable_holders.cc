@@ -1,9 +1,9 @@
-#include "waits/probable_holders.h"
+#include "waits/holders/probable_holders.h"
 
 #include "unwind/unwinder.h"
 #include "waits/blocked_thread.h"
-#include "waits/function_facts.h"
-#include "waits/lock_sightings.h"
+#include "waits/holders/function_facts.h"
+#include "waits/holders/lock_sightings.h"
 
 #include <algorithm>
 #include <memory>

@@ -1,8 +1,8 @@
-#include "waits/goroutine_partners.h"
+#include "waits/goroutines/goroutine_partners.h"
 
 #include "runtimes/go/channels.h"
 #include "runtimes/go/table_bytes.h"
-#include "waits/go_frames_at_hand.h"
+#include "waits/goroutines/go_frames_at_hand.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "waits/owner.h"
+#include "waits/holders/owner.h"
 
 namespace standstill {
 

@@ -1,4 +1,4 @@
-#include "waits/go_frames_at_hand.h"
+#include "waits/goroutines/go_frames_at_hand.h"
 
 #include "runtimes/go/stack_maps.h"
 #include "runtimes/go/table_bytes.h"

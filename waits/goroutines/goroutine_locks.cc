@@ -1,8 +1,8 @@
-#include "waits/goroutine_locks.h"
+#include "waits/goroutines/goroutine_locks.h"
 
 #include "runtimes/go/table_bytes.h"
-#include "waits/go_frames_at_hand.h"
-#include "waits/go_lock_state.h"
+#include "waits/goroutines/go_frames_at_hand.h"
+#include "waits/goroutines/go_lock_state.h"
 
 #include <algorithm>
 #include <cstring>
