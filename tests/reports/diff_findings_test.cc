@@ -142,11 +142,15 @@ TEST_CASE("Another start of the program is another process: its threads are not 
 
 TEST_CASE("A deadlock that is in both pictures stands first") {
   std::vector<Findings> pictures = {picture(0), picture(10)};
-  const FindingRecord deadlock{
-      "DEADLOCK",   "CERTAIN", "Deadlock: threads 1 and 3 wait for each other", "", {"thread:1", "thread:3"},
-      {"mutex:0x1"}};
-  const FindingRecord blocker{"ROOT_BLOCKER", "CERTAIN", "Thread 2 keeps others waiting", "",
-                              {"thread:2"},   {}};
+  FindingRecord deadlock, blocker;
+  deadlock.kind = "DEADLOCK";
+  deadlock.confidence = blocker.confidence = "CERTAIN";
+  deadlock.title = "Deadlock: threads 1 and 3 wait for each other";
+  deadlock.tasks = {"thread:1", "thread:3"};
+  deadlock.resources = {"mutex:0x1"};
+  blocker.kind = "ROOT_BLOCKER";
+  blocker.title = "Thread 2 keeps others waiting";
+  blocker.tasks = {"thread:2"};
   pictures[0].findings = {deadlock};
   pictures[1].findings = {blocker, deadlock};
   const DiffRecord diff = diff_findings(pictures);
