@@ -257,6 +257,13 @@ std::string describe_quiet(const WaitTable& table, const Verdict& verdict) {
   for (const WaitFinding& finding : verdict.findings) parked += finding.is_parking ? finding.direct : 0;
   std::string text = unexplained == 0 ? "No thread waits for what another one keeps from it"
                                       : "No thread is known to wait for what another one keeps from it";
+  // Most often it is another process that holds it.
+  const auto waits_for_file = [](const WaitState& state) { return state.word == WaitWord::FILE_LOCK; };
+  if (const auto first = std::ranges::find_if(table.states, waits_for_file); first != table.states.end()) {
+    const auto waiting = static_cast<std::size_t>(std::ranges::count_if(table.states, waits_for_file));
+    text = fmt::format("{} {} for a file lock", counted(waiting, "thread"), waiting == 1 ? "waits" : "wait");
+    if (!first->open_files.empty()) text += fmt::format(" ({})", first->open_files);
+  }
   if (parked != 0)
     text = fmt::format("No thread looks stuck; {} {} parked on {} of one that waits for events",
                        counted(parked, "thread"), parked == 1 ? "is" : "are",
