@@ -66,12 +66,14 @@ bool is_answered_by_runtime(const Findings& findings, const Options& options) {
                              [](const RuntimeProfileRecord& profile) { return profile.missing.empty(); });
 }
 
-// A live process stands still while its heap is looked at, and what is read of it is kept.
+// What is read of a live process is kept, and it has run on by then: standing still for as long as the heap
+// is looked at would be worse than a "probably".
 LeakOptions leak_options(const Snapshot& snapshot, const Options& options) {
   LeakOptions leaks;
   if (snapshot.source == SnapshotSource::LIVE) leaks.most_bytes = std::uint64_t{256} << 20;
   leaks.keeps_heap = !options.reads_profiles;  // what a capture takes along does not grow with the heap
   leaks.is_moving = options.no_stop;
+  leaks.ran_on = snapshot.source == SnapshotSource::LIVE;
   return leaks;
 }
 

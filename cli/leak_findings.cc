@@ -61,16 +61,20 @@ std::string place_of(const Findings& findings, const GoroutineRecord& goroutine)
                      describe_standpoint(findings.groups[goroutine.group].frames));
 }
 
-FindingRecord describe(const Findings& findings, const Leak& leak, bool is_certain) {
+FindingRecord describe(const Findings& findings, const Leak& leak, const LeakedGoroutines& leaked) {
   const Members& members = leak.members;
   const GoroutineRecord& first = findings.goroutines[members.front()];
   FindingRecord finding;
   finding.kind = "LEAKED";
-  finding.confidence = is_certain ? "CERTAIN" : "PROBABLE";
+  // Nobody can ever end these two, whatever the heap holds.
+  const std::string& state = findings.go.states[first.state].text;
+  const bool is_by_heap = !state.contains("nil chan") && !state.contains("no cases");
+  const bool is_moved = leaked.ran_on && is_by_heap;
+  finding.confidence = leaked.is_layout_known && !is_moved ? "CERTAIN" : "PROBABLE";
   const std::string who =
       members.size() == 1 ? fmt::format("Goroutine {}", first.number) : counted(members.size(), "goroutine");
   finding.title = fmt::format("{} can never run again: {}", who, place_of(findings, first));
-  finding.explanation = evidence_of(findings.go.states[first.state].text);
+  finding.explanation = evidence_of(state);
   if (first.creator != GoroutineRecord::NONE) {
     const CreatedBy& creator = findings.go.creators[first.creator];
     finding.explanation +=
@@ -84,6 +88,7 @@ FindingRecord describe(const Findings& findings, const Leak& leak, bool is_certa
     if (std::ranges::find(finding.resources, resource) == finding.resources.end())
       finding.resources.push_back(resource);
   }
+  if (is_moved) finding.explanation += " The process ran on while its heap was read.";
   if (members.size() > MOST_LISTED)
     finding.explanation += fmt::format(" Only {} of them are listed.", with_thousands(MOST_LISTED));
   if (leak.told != 0)
@@ -175,7 +180,7 @@ std::vector<FindingRecord> describe_leaks(const Findings& findings, const Leaked
   std::ranges::stable_sort(largest_first, std::greater(),
                            [](const Leak* leak) { return leak->members.size(); });
   std::vector<FindingRecord> found;
-  for (const Leak* leak : largest_first) found.push_back(describe(findings, *leak, leaked.is_layout_known));
+  for (const Leak* leak : largest_first) found.push_back(describe(findings, *leak, leaked));
   return found;
 }
 

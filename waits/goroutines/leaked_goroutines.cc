@@ -61,6 +61,7 @@ class Judge {
   LeakedGoroutines judge(const LeakOptions& options) {
     LeakedGoroutines result;
     result.is_layout_known = runtime_.is_layout_known();
+    result.ran_on = options.ran_on;
     result.has_c_code = has_foreign_threads();
     is_alive_.resize(stacks_.tasks.size());
     bool asks_heap = false;

@@ -26,6 +26,7 @@ struct LeakedGoroutines {
   // say why.
   bool is_complete = false;
   bool is_layout_known = true;  // of this Go version
+  bool ran_on = false;          // as LeakOptions::ran_on
   std::uint64_t blocked = 0;    // goroutines that wait for something that others must do
   // What the runtime itself calls "all goroutines are asleep": each of the program's goroutines is one of
   // these, and no timer is pending, or all of them are leaked anyway. Goroutines of package os/signal do not
@@ -43,7 +44,10 @@ struct LeakOptions {
   std::uint64_t most_bytes = std::uint64_t{64} << 30;
   // False: the picture will be kept without the heap, as a capture is; say what can be said of such a one.
   bool keeps_heap = true;
-  bool is_moving = false;  // the process ran while it was read: what was reached may have moved meanwhile
+  bool is_moving = false;  // it was never stopped, not even for its stacks: nothing is said
+  // It was stopped for its stacks, and ran on while the heap was read. A goroutine that works may meanwhile
+  // have moved what another one waits for from where we had not looked to where we had: no longer certain.
+  bool ran_on = false;
 };
 
 LeakedGoroutines find_leaked_goroutines(const GoScheduler& scheduler, const GoroutineStacks& stacks,
