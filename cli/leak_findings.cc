@@ -28,10 +28,14 @@ constexpr std::size_t MOST_PLACES = 4;
 using Group = std::pair<std::uint32_t, std::uint32_t>;
 using Members = std::vector<std::uint32_t>;
 
+// Waits for nothing at all, which nobody can ever end, whatever the heap holds.
+bool is_for_nil_channel(std::string_view state) { return state.ends_with("(nil chan)"); }
+bool is_without_cases(std::string_view state) { return state == "select (no cases)"; }
+
 // Why nobody will end the wait.
 std::string_view evidence_of(std::string_view state) {
-  if (state.ends_with("(nil chan)")) return "Nothing ever comes through a nil channel.";
-  if (state == "select (no cases)") return "A select without cases never ends.";
+  if (is_for_nil_channel(state)) return "Nothing ever comes through a nil channel.";
+  if (is_without_cases(state)) return "A select without cases never ends.";
   if (state.starts_with("select"))
     return "None of the channels of the select can be reached by anything that may still run: no goroutine, "
            "timer, finalizer or global variable leads to them.";
@@ -66,10 +70,8 @@ FindingRecord describe(const Findings& findings, const Leak& leak, const LeakedG
   const GoroutineRecord& first = findings.goroutines[members.front()];
   FindingRecord finding;
   finding.kind = "LEAKED";
-  // Nobody can ever end these two, whatever the heap holds.
   const std::string& state = findings.go.states[first.state].text;
-  const bool is_by_heap = !state.contains("nil chan") && !state.contains("no cases");
-  const bool is_moved = leaked.ran_on && is_by_heap;
+  const bool is_moved = leaked.ran_on && !is_for_nil_channel(state) && !is_without_cases(state);
   finding.confidence = leaked.is_layout_known && !is_moved ? "CERTAIN" : "PROBABLE";
   const std::string who =
       members.size() == 1 ? fmt::format("Goroutine {}", first.number) : counted(members.size(), "goroutine");

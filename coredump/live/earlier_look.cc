@@ -30,7 +30,7 @@ constexpr std::int64_t SHORTEST_WINDOW = 100'000'000, WINDOW_OF_ONE = 2'000'000;
 // So many files are looked at when old ones are removed.
 constexpr int FILES_LOOKED_AT = 1000;
 
-// "0x1f" or "1f", the rest decimal. Sets `ok` to false where the next word is no such number.
+// Takes the next word as a number; sets `ok` to false where it is none.
 template <class T>
 T next_number(std::string_view& rest, bool& ok, int base = 10) {
   const auto value = to_number<T>(take_word(rest), base);
