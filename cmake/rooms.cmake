@@ -1,6 +1,29 @@
 # A room is a folder of sources that becomes one static library. Rooms name the rooms below them; a test
 # (tests/house/house_test.cc) reads the #include lines and fails when one points upwards.
 
+# standstill_precompiled_headers(LIBRARY...) compiles what nearly every file includes, once for all targets that
+# standstill_precompile() is called for. Does nothing without STANDSTILL_PRECOMPILE.
+function(standstill_precompiled_headers)
+  if(NOT STANDSTILL_PRECOMPILE)
+    return()
+  endif()
+  file(WRITE ${CMAKE_BINARY_DIR}/generated/precompiled.cc "")
+  add_library(standstill_precompiled OBJECT ${CMAKE_BINARY_DIR}/generated/precompiled.cc)
+  target_link_libraries(standstill_precompiled PRIVATE standstill_flags ${ARGN})
+  target_precompile_headers(standstill_precompiled PRIVATE
+    <algorithm> <array> <cstdint> <cstring> <filesystem> <functional> <map> <memory> <optional> <set> <span> <string> <string_view>
+    <unordered_map> <unordered_set> <utility> <vector> <fmt/format.h>)
+  if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    target_compile_options(standstill_precompiled PRIVATE -fpch-instantiate-templates)
+  endif()
+endfunction()
+
+function(standstill_precompile target)
+  if(TARGET standstill_precompiled)
+    target_precompile_headers(${target} REUSE_FROM standstill_precompiled)
+  endif()
+endfunction()
+
 # standstill_room(NAME [FOLDERS folder...] [DEPENDS target...]) makes the library standstill_NAME of all NAME/*.cc, of
 # NAME/FOLDER/*.cc, and of the sources that standstill_table() added to it.
 function(standstill_room name)
@@ -19,6 +42,7 @@ function(standstill_room name)
   add_library(standstill_${name} STATIC ${sources})
   target_include_directories(standstill_${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(standstill_${name} PUBLIC standstill_flags ${ARG_DEPENDS})
+  standstill_precompile(standstill_${name})
 endfunction()
 
 # standstill_table(ROOM FOLDER TYPE HEADER SUFFIX): one new thing is one new file. Lists ROOM/FOLDER/*.cc, adds

@@ -38,8 +38,7 @@ class RegionWalk {
  public:
   RegionWalk(const Snapshot& snapshot, const Arena& arena, const ChunkRegion& region, const FreeLists& lists,
              const Visitor& visitor)
-      : snapshot_(snapshot),
-        cursor_(snapshot.memory, MemoryCursor::Lazily::COPY),
+      : cursor_(snapshot.memory, MemoryCursor::Lazily::COPY),
         arena_(arena),
         region_(region),
         lists_(lists),
@@ -166,7 +165,6 @@ class RegionWalk {
     return goes_on ? std::optional(resumed) : std::nullopt;
   }
 
-  const Snapshot& snapshot_;
   MemoryCursor cursor_;
   const Arena& arena_;
   const ChunkRegion& region_;

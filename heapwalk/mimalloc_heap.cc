@@ -132,9 +132,8 @@ class Reader {
                   fmt::format("the page at {} cannot have {} blocks of {} bytes", to_string(at),
                               page.capacity, size));
     is_free_.assign(page.capacity, false);
-    std::uint64_t free = 0;
     for (const Address list : {page.free, page.local_free, page.thread_free})
-      free += mark(owner, at, list, start, size);
+      mark(owner, at, list, start, size);
     const unsigned size_class = SizeClasses::of(size);
     std::uint64_t used = 0;
     for (std::uint64_t i = 0; i < page.capacity; ++i) {
@@ -156,9 +155,8 @@ class Reader {
                        to_string(at), page.used, used));
   }
 
-  // Walks one free list; returns how many blocks it has.
-  std::uint64_t mark(SegmentOwner& owner, Address page, Address first, Address start, std::uint64_t size) {
-    std::uint64_t count = 0;
+  // Walks one free list.
+  void mark(SegmentOwner& owner, Address page, Address first, Address start, std::uint64_t size) {
     for (Address block = first; block;) {
       const std::uint64_t offset = block - start;
       if (block < start || offset % size != 0 || offset / size >= is_free_.size()) {
@@ -175,7 +173,6 @@ class Reader {
         break;
       }
       is_free_[offset / size] = true;
-      ++count;
       const auto next = links_.word(block);
       if (!next) {
         warn(owner, block, fmt::format("the free block at {} is not in the dump", to_string(block)));
@@ -183,7 +180,6 @@ class Reader {
       }
       block = Address(*next);
     }
-    return count;
   }
 
   const Snapshot& snapshot_;

@@ -23,7 +23,6 @@ struct PlainFrame {
   std::string name;
   std::string file;
   std::uint32_t line = 0;
-  friend bool operator==(const PlainFrame&, const PlainFrame&) = default;
 };
 using PlainChain = std::vector<PlainFrame>;
 
