@@ -122,7 +122,8 @@ void fill(report::Wait& out, const WaitRecord& wait) {
   put(wait.detail, [&](auto v) { out.set_detail(v); });
 }
 
-void fill(report::Task& out, const TaskRecord& task) {
+// `has_group`: whether its group is among those listed.
+void fill(report::Task& out, const TaskRecord& task, bool has_group) {
   put(task.id, [&](auto v) { out.set_id(v); });
   put_enum(task.kind, report::Task::Kind_Parse, [&](auto v) { out.set_kind(v); });
   out.set_number(task.number);
@@ -130,7 +131,7 @@ void fill(report::Task& out, const TaskRecord& task) {
   if (task.os_thread != 0) out.set_os_thread(static_cast<std::uint32_t>(task.os_thread));
   put(task.state, [&](auto v) { out.set_state(v); });
   if (task.wait) fill(*out.mutable_wait(), *task.wait);
-  out.set_group(task.group);
+  if (has_group) out.set_group(task.group);
   for (const auto& [name, value] : task.labels) (*out.mutable_labels())[valid_utf8(name)] = valid_utf8(value);
   if (task.created_by) {
     report::CreatedBy& by = *out.mutable_created_by();
@@ -278,10 +279,10 @@ void add_tasks(report::Report& out, const Findings& findings) {
   }
   for (const TaskRecord& task : findings.tasks) {
     const bool is_shown = task.group < findings.groups.size() && !findings.groups[task.group].is_hidden;
-    if (is_shown || named.contains(task.id)) fill(*out.add_tasks(), task);
+    if (is_shown || named.contains(task.id)) fill(*out.add_tasks(), task, is_shown);
   }
   for (std::uint32_t i = 0; i < findings.goroutines.size(); ++i)
-    fill(*out.add_tasks(), task_at(findings, static_cast<std::uint32_t>(findings.tasks.size()) + i));
+    fill(*out.add_tasks(), task_at(findings, static_cast<std::uint32_t>(findings.tasks.size()) + i), true);
 }
 
 report::Report to_message(const Findings& findings, const JsonParts& parts) {

@@ -26,6 +26,19 @@ TEST_CASE("JSON is read back by Python with ids, addresses and indices as the co
   CHECK(evaluate(json, "r['tasks'][-1]['name'] == 'gone\\x1b[31m\\n'") == "True");
 }
 
+TEST_CASE("A task that something found names, and whose stack was not asked for, has no group") {
+  Findings findings = sample_findings();
+  findings.groups.back().is_hidden = true;
+  const std::string hidden =
+      "thread:" + std::to_string(findings.tasks.at(findings.groups.back().tasks.front()).number);
+  const std::string with_it = "[t for t in r['tasks'] if t['id'] == '" + hidden + "']";
+  CHECK(evaluate(to_json(findings, {}), with_it) == "[]");
+  findings.findings.push_back({.kind = "ROOT_BLOCKER", .tasks = {hidden}});
+  const std::string json = to_json(findings, {});
+  CHECK(evaluate(json, "['group' in t for t in r['tasks'] if t['id'] == '" + hidden + "']") == "[False]");
+  CHECK(evaluate(json, "max(t.get('group', 0) for t in r['tasks']) < len(r['groups'])") == "True");
+}
+
 TEST_CASE("A wait whose kind or duration is not known says UNKNOWN, and never a number") {
   Findings findings = sample_findings();
   findings.tasks[0].wait = WaitRecord{};
