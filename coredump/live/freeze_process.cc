@@ -22,6 +22,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/syscall.h>
 
 namespace standstill {
 namespace {
@@ -248,6 +249,15 @@ class Picture {
            ""});
   }
 
+  static bool may_wait_for_file_lock(const Thread& thread) {
+    std::int64_t call = thread.registers.system_call;
+    if (thread.registers.unknown != 0) {  // it could not be stopped
+      if (!thread.facts || !thread.facts->system_call) return true;
+      call = thread.facts->system_call->number;
+    }
+    return call == SYS_flock || call == SYS_fcntl;
+  }
+
   static std::string counted(std::size_t threads) {
     return threads == 1 ? "one thread" : fmt::format("{} threads", threads);
   }
@@ -265,7 +275,9 @@ class Picture {
     describe_process();
     snapshot_.notes_of_picture = snapshot_.notes.size();
     add_modules();
-    snapshot_.facts = read_process_facts(process_.pid, seen_.clocks);
+    snapshot_.facts = read_process_facts(
+        process_.pid, seen_.clocks,
+        std::ranges::any_of(snapshot_.threads, may_wait_for_file_lock) ? FileLocks::READ : FileLocks::SKIP);
     if (options_.stop) snapshot_.facts->pause_ms = pause_ms_;
   }
 

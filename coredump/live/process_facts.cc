@@ -201,7 +201,7 @@ bool is_other_end(const OpenFile& asked, int links, int details, const char* nam
 
 }  // namespace
 
-ProcessFacts read_process_facts(int pid, const ClockFacts& clocks) {
+ProcessFacts read_process_facts(int pid, const ClockFacts& clocks, FileLocks locks) {
   ProcessFacts facts;
   facts.clocks = clocks;
   const std::string folder = living_folder(pid);
@@ -218,7 +218,7 @@ ProcessFacts read_process_facts(int pid, const ClockFacts& clocks) {
       if (socket != sockets.end()) file.socket = socket->second;
     }
   }
-  facts.locks = read_locks(pid, facts.open_files);
+  if (locks == FileLocks::READ) facts.locks = read_locks(pid, facts.open_files);
   if (const auto text = read_proc_file(AT_FDCWD, (folder + "/maps").c_str(), LONGEST_TABLE))
     facts.shared_mappings = parse_shared_mappings(*text);
   return facts;

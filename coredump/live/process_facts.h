@@ -9,8 +9,12 @@
 
 namespace standstill {
 
+// Whether to read which files are locked. The kernel lets all processors come to rest for that list
+// (fs/locks.c, locks_start), which takes 6 to 40 ms.
+enum class FileLocks : bool { SKIP, READ };
+
 // `clocks`: when its threads' facts were read (ThreadsSeen::clocks). Peers of open files are not looked for.
-ProcessFacts read_process_facts(int pid, const ClockFacts& clocks);
+ProcessFacts read_process_facts(int pid, const ClockFacts& clocks, FileLocks locks = FileLocks::READ);
 
 // Finds for those descriptors (and for the members of epolls among them) the other ends of pipes and sockets,
 // and who holds locks on files by a descriptor: looks at the descriptors of all processes, so ask only for
