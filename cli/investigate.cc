@@ -71,10 +71,17 @@ bool is_answered_by_runtime(const Findings& findings, const Options& options) {
 LeakOptions leak_options(const Snapshot& snapshot, const Options& options) {
   LeakOptions leaks;
   if (snapshot.source == SnapshotSource::LIVE) leaks.most_bytes = std::uint64_t{256} << 20;
-  leaks.keeps_heap = !options.reads_profiles;  // what a capture takes along does not grow with the heap
   leaks.is_moving = options.no_stop;
-  leaks.ran_on = snapshot.source == SnapshotSource::LIVE;
+  leaks.ran_on = snapshot.source == SnapshotSource::LIVE || snapshot.leak_search;
   return leaks;
+}
+
+LeakSearch to_leak_search(const LeakedGoroutines& leaked, const GoroutineStacks& goroutines) {
+  LeakSearch search{.is_complete = leaked.is_complete, .goroutines = {}, .notes = leaked.notes};
+  for (std::uint32_t i = 0; i < leaked.never_runs.size(); ++i)
+    if (leaked.never_runs[i]) search.goroutines.push_back(goroutines.tasks[i].id);
+  std::ranges::sort(search.goroutines);
+  return search;
 }
 
 // Reads the tables of every profile, so that a capture of this process holds their pages.
@@ -112,11 +119,11 @@ Result<Findings> investigate(const Options& options) {
     while_stopped = [&](const Snapshot& stopped) { heaps = read_stopped_heaps(stopped, options, progress); };
   const Result<Snapshot> snapshot = take_picture(options, progress, std::move(while_stopped));
   if (!snapshot) return std::unexpected(snapshot.error());
-  return examine(*snapshot, options, progress, nullptr, std::move(heaps));
+  return examine(*snapshot, options, progress, {.heaps = std::move(heaps)});
 }
 
 Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progress& progress,
-                         WaitTable* waits_for_caller, std::optional<HeapReading> heaps) {
+                         Examination examination) {
   // What a language runtime in the process knows of its own tasks and code.
   std::vector<Note> go_notes;
   const GoProcess go = find_go(snapshot, options, progress, go_notes);
@@ -157,11 +164,12 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
       add_select_waits(*go.scheduler, *goroutines, goroutine_waits);
       add_condition_waits(*go.scheduler, *goroutines, goroutine_waits);
     }
-    if (options.wants_verdict)
+    if (options.wants_verdict) {
       leaked = find_leaked_goroutines(*go.scheduler, *goroutines, leak_options(snapshot, options));
-    if (options.wants_verdict)
+      if (examination.leak_search != nullptr) *examination.leak_search = to_leak_search(leaked, *goroutines);
       goroutine_verdict = judge_goroutines(*go.scheduler, *goroutines, goroutine_waits, waits,
                                            leaked.is_complete ? &leaked.never_runs : nullptr);
+    }
   }
 
   // What was found, in plain values.
@@ -189,9 +197,10 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
   findings.modules = to_module_records(snapshot, symbolizer, names, options.inspect_all_modules);
   add_runtime_profile(findings, go, options.runtime_profile);
   if (!is_answered_by_runtime(findings, options))
-    add_heap_records(
-        findings, snapshot, symbolizer,
-        heaps ? std::move(*heaps) : read_heaps(snapshot, &symbolizer, go.runtime.get(), options.heap_detail));
+    add_heap_records(findings, snapshot, symbolizer,
+                     examination.heaps
+                         ? std::move(*examination.heaps)
+                         : read_heaps(snapshot, &symbolizer, go.runtime.get(), options.heap_detail));
   if (options.reads_profiles) read_profiles(snapshot, go);
   append(findings.notes, snapshot.notes);
   append(findings.notes, std::move(go_notes));
@@ -199,7 +208,7 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
   if (goroutines) append(findings.notes, std::move(goroutines->notes));
   append(findings.notes, symbolizer.notes());
   if (const LazyMemory* lazy = snapshot.memory.lazy()) append(findings.notes, lazy->notes());
-  if (waits_for_caller != nullptr) *waits_for_caller = std::move(waits);
+  if (examination.waits != nullptr) *examination.waits = std::move(waits);
   return findings;
 }
 

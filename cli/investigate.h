@@ -15,10 +15,17 @@ namespace standstill {
 
 Result<Findings> investigate(const Options& options);
 
+// What goes into an examination and comes out of it beside the findings.
+struct Examination {
+  std::optional<HeapReading> heaps =
+      std::nullopt;            // read while the process stood; without it, that is done now
+  WaitTable* waits = nullptr;  // where what each thread waits for is left; may be null
+  // Where it is left what a Go heap was searched for that a capture does not hold; may be null.
+  std::optional<LeakSearch>* leak_search = nullptr;
+};
+
 // The same from a picture that was taken already.
-// `waits`: where it is not null, what each thread waits for is left there.
-// `heaps`: what was read of the heaps while the process stood; without it, that is done now.
 Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progress& progress,
-                         WaitTable* waits = nullptr, std::optional<HeapReading> heaps = std::nullopt);
+                         Examination examination = {});
 
 }  // namespace standstill

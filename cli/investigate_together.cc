@@ -149,7 +149,7 @@ Result<Findings> investigate_together(const Options& options) {
   Options of_each = options;
   if (of_each.tasks == "goroutines") of_each.tasks = "auto";  // not all of them need be Go programs
   for (Examined& one : all) {
-    Result<Findings> findings = examine(one.snapshot, of_each, progress, &one.waits);
+    Result<Findings> findings = examine(one.snapshot, of_each, progress, {.waits = &one.waits});
     if (!findings) return std::unexpected(std::move(findings).error());
     one.findings = std::move(*findings);
     name_process_in_ids(one.findings, static_cast<std::uint16_t>(processes.size()));

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/interval_map.h"
+#include "coredump/captures/leak_search.h"
 #include "coredump/live_facts.h"
 #include "coredump/memory_view.h"
 #include "coredump/module.h"
@@ -71,7 +72,8 @@ struct Snapshot {
   IntervalMap<std::uint32_t> ranges;
   MemoryView memory;
   Completeness completeness;
-  std::optional<ProcessFacts> facts;  // as Thread::facts
+  std::optional<ProcessFacts> facts;      // as Thread::facts
+  std::optional<LeakSearch> leak_search;  // of a capture, where the process had Go's heap
   std::vector<Note> notes;
   // So many of the notes, the first ones, tell how a live process was looked at; the others, what files were
   // found for it.

@@ -80,9 +80,11 @@ Result<Captured> capture(CoreSink& sink, const Options& options) {
     unwind_threads(*snapshot, symbolizer, {});
   } else {
     // The whole analysis, because what it looks at is what the capture must hold.
-    auto examined = examine(*snapshot, options, progress);
+    std::optional<LeakSearch> leak_search;
+    auto examined = examine(*snapshot, options, progress, {.leak_search = &leak_search});
     if (!examined) return std::unexpected(std::move(examined).error());
     findings = std::move(*examined);
+    snapshot->leak_search = std::move(leak_search);
   }
   if (auto written = write_capture(sink, *snapshot, how); !written)
     return std::unexpected(std::move(written).error());

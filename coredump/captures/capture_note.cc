@@ -254,6 +254,20 @@ void write_process(const Snapshot& snapshot, capture::Process& out) {
   if (snapshot.facts) write_process_facts(*snapshot.facts, *out.mutable_live());
 }
 
+void write_note(const Note& note, capture::Note& out) {
+  out.set_severity(static_cast<capture::Note::Severity>(note.severity));
+  out.set_text(note.text);
+  out.set_where(note.where);
+}
+
+template <class Notes>
+std::vector<Note> read_notes(const Notes& in) {
+  std::vector<Note> notes;
+  for (const capture::Note& one : in)
+    notes.push_back({known(one.severity(), Severity::ERROR, Severity::WARNING), one.text(), one.where()});
+  return notes;
+}
+
 capture::Capture to_message(const Snapshot& snapshot, CaptureMemory memory, std::string_view tool_version) {
   capture::Capture out;
   out.set_schema_version(SCHEMA_VERSION);
@@ -280,12 +294,13 @@ capture::Capture to_message(const Snapshot& snapshot, CaptureMemory memory, std:
     one.set_end(module.end.value());
     one.set_build_id(std::string(as_text(module.build_id.bytes)));
   }
-  for (std::size_t i = 0; i < std::min(snapshot.notes_of_picture, snapshot.notes.size()); ++i) {
-    const Note& note = snapshot.notes[i];
-    capture::Note& one = *out.add_notes();
-    one.set_severity(static_cast<capture::Note::Severity>(note.severity));
-    one.set_text(note.text);
-    one.set_where(note.where);
+  for (std::size_t i = 0; i < std::min(snapshot.notes_of_picture, snapshot.notes.size()); ++i)
+    write_note(snapshot.notes[i], *out.add_notes());
+  if (const auto& search = snapshot.leak_search) {
+    capture::LeakSearch& one = *out.mutable_leak_search();
+    one.set_is_complete(search->is_complete);
+    one.mutable_goroutines()->Add(search->goroutines.begin(), search->goroutines.end());
+    for (const Note& note : search->notes) write_note(note, *one.add_notes());
   }
   return out;
 }
@@ -319,9 +334,15 @@ Result<CaptureNote> read_capture_note(Bytes contents) {
     if (thread.has_live()) note.threads.back().facts = read_thread_facts(thread.live());
   }
   note.ranges = read_ranges(in);
-  for (const capture::Note& one : in.notes())
-    note.notes.push_back(
-        {known(one.severity(), Severity::ERROR, Severity::WARNING), one.text(), one.where()});
+  note.notes = read_notes(in.notes());
+  if (in.has_leak_search()) {
+    const capture::LeakSearch& search = in.leak_search();
+    note.leak_search = {.is_complete = search.is_complete(),
+                        .goroutines = {search.goroutines().begin(), search.goroutines().end()},
+                        .notes = read_notes(search.notes())};
+    // Ours are ascending; what a damaged one says is looked up all the same.
+    std::ranges::sort(note.leak_search->goroutines);
+  }
   return note;
 }
 
@@ -344,6 +365,7 @@ void apply_capture_note(CaptureNote note, Snapshot& snapshot) {
   snapshot.notes_of_picture = note.notes.size();
   snapshot.notes.insert(snapshot.notes.begin(), std::make_move_iterator(note.notes.begin()),
                         std::make_move_iterator(note.notes.end()));
+  snapshot.leak_search = std::move(note.leak_search);
   snapshot.completeness.is_selection = note.memory != CaptureMemory::FULL;
   if (note.memory == CaptureMemory::STACKS) {
     snapshot.notes.push_back(

@@ -43,6 +43,7 @@ struct CaptureNote {
   std::vector<NamedThread> threads;
   std::vector<IntervalMap<std::uint32_t>::Interval> ranges;  // ascending, with PF_* flags
   std::vector<Note> notes;
+  std::optional<LeakSearch> leak_search;
 };
 
 // The contents of the note for a picture of a live process.

@@ -95,7 +95,7 @@ std::uint64_t ProcessMemory::reserve(std::uint64_t bytes) const {
 void ProcessMemory::keep(const MemoryRun& run) {
   const std::uint64_t first = page_of(run.start);
   for (std::uint64_t page = first; page < first + run.bytes.size() / PAGE; ++page)
-    shard_of(page).pages.emplace(page, run);
+    shard_of(page).pages.emplace(page, Page{run});
 }
 
 // One iovec for each run of pages. A transfer ends at the first page that cannot be read, anywhere in the
@@ -181,8 +181,8 @@ MemoryRun ProcessMemory::fetch(std::uint64_t page, Shard& shard) const {
   const std::size_t got = bytes == nullptr ? 0 : read_some(start_of(page), {bytes, size}) / PAGE * PAGE;
   kept_bytes_ -= size - got;
   const MemoryRun run{start_of(page), Bytes(bytes, got)};
-  if (got == 0) return shard.pages[page] = {};
-  for (std::uint64_t i = 0; i < got / PAGE; ++i) shard.pages[page + i] = run;
+  if (got == 0) return (shard.pages[page] = {}).run;
+  for (std::uint64_t i = 0; i < got / PAGE; ++i) shard.pages[page + i] = {run, !is_passing_};
   return run;
 }
 
@@ -191,15 +191,18 @@ MemoryRun ProcessMemory::run_at(Address address) const {
   Shard& shard = shard_of(page);
   const std::lock_guard lock(shard.mutex);
   const auto known = shard.pages.find(page);
-  return known != shard.pages.end() ? known->second : fetch(page, shard);
+  if (known == shard.pages.end()) return fetch(page, shard);
+  if (!is_passing_) known->second.is_wanted = true;
+  return known->second.run;
 }
 
 std::vector<MemoryRun> ProcessMemory::kept() const {
   std::vector<MemoryRun> runs;
   for (Shard& shard : shards_) {
     const std::lock_guard lock(shard.mutex);
-    for (const auto& [page, run] : shard.pages) {
-      if (run.bytes.empty()) continue;
+    for (const auto& [page, entry] : shard.pages) {
+      const MemoryRun& run = entry.run;
+      if (run.bytes.empty() || !entry.is_wanted) continue;
       runs.push_back({start_of(page), run.bytes.subspan(start_of(page) - run.start, PAGE)});
     }
   }
@@ -228,7 +231,7 @@ std::size_t ProcessMemory::copy_uncached(Address address, std::span<std::uint8_t
     MemoryRun run;
     {
       const std::lock_guard lock(shard.mutex);
-      if (const auto known = shard.pages.find(page); known != shard.pages.end()) run = known->second;
+      if (const auto known = shard.pages.find(page); known != shard.pages.end()) run = known->second.run;
     }
     const std::span<std::uint8_t> rest = out.subspan(copied);
     if (!run.bytes.empty()) {
@@ -244,7 +247,7 @@ std::size_t ProcessMemory::copy_uncached(Address address, std::span<std::uint8_t
       Shard& other = shard_of(page + i);
       const std::lock_guard lock(other.mutex);
       const auto known = other.pages.find(page + i);
-      if (known != other.pages.end() && !known->second.bytes.empty()) count = i;
+      if (known != other.pages.end() && !known->second.run.bytes.empty()) count = i;
     }
     if (count == 0) break;
     const std::size_t got =

@@ -55,12 +55,17 @@ class ProcessMemory : public LazyMemory {
   MemoryRun run_at(Address address) const override;
   std::vector<MemoryRun> kept() const override;
   std::size_t copy_uncached(Address address, std::span<std::uint8_t> out) const override;
+  void set_passing(bool is_passing) const override { is_passing_ = is_passing; }
   std::vector<Note> notes() const override;
 
  private:
+  struct Page {
+    MemoryRun run;          // that it lies in; no bytes: cannot be read
+    bool is_wanted = true;  // not only read in passing
+  };
   struct Shard {
     std::mutex mutex;
-    std::unordered_map<std::uint64_t, MemoryRun> pages;  // by page number; no bytes: cannot be read
+    std::unordered_map<std::uint64_t, Page> pages;  // by page number
   };
   // Memory of our own, given out page by page and freed all at once.
   class Arena {
@@ -102,6 +107,7 @@ class ProcessMemory : public LazyMemory {
   mutable Arena arena_;
   mutable std::atomic<std::uint64_t> kept_bytes_ = 0;
   mutable std::atomic<bool> is_over_limit_ = false;
+  mutable std::atomic<bool> is_passing_ = false;
   mutable std::atomic<bool> is_gone_ = false;
 };
 

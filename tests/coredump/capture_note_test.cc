@@ -233,6 +233,18 @@ TEST_CASE("A capture brings back what only the live process knew") {
   CHECK(thread.last_cpu == 31);
 }
 
+TEST_CASE("A capture brings back which goroutines were found to be leaked") {
+  Snapshot before = sample_snapshot();
+  CHECK_FALSE(written_and_read(before, CaptureMemory::ANALYSIS).leak_search);
+  before.leak_search = LeakSearch{
+      .is_complete = true, .goroutines = {7, 18, UINT64_MAX}, .notes = {{Severity::INFO, "why", "where"}}};
+  const auto after = written_and_read(before, CaptureMemory::ANALYSIS).leak_search;
+  REQUIRE(after);
+  CHECK(after->is_complete);
+  CHECK(after->goroutines == before.leak_search->goroutines);
+  CHECK(after->notes == before.leak_search->notes);
+}
+
 TEST_CASE("A capture of the stacks alone says what cannot be seen in it") {
   const Snapshot after = written_and_read(sample_snapshot(), CaptureMemory::STACKS);
   CHECK(std::ranges::any_of(after.notes, [](const Note& note) {

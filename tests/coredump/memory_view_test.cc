@@ -24,6 +24,7 @@ class ThreePages : public LazyMemory {
     return {page, bytes};
   }
   std::size_t copy_uncached(Address, std::span<std::uint8_t>) const override { return 0; }
+  void set_passing(bool) const override {}
   std::vector<MemoryRun> kept() const override {
     std::vector<MemoryRun> runs;
     for (const auto& [start, bytes] : pages_) runs.push_back({start, bytes});

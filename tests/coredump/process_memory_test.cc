@@ -141,6 +141,23 @@ TEST_CASE("The kept runs are in order and hold each page once") {
   CHECK(kept[2].start == child.page(10));
 }
 
+TEST_CASE("What is read in passing is kept, and told of once it is asked for again") {
+  Child child;
+  const auto memory = child.memory();
+  (void)memory->bytes_at(child.page(0));
+  {
+    const PassingReads passing(memory.get());
+    for (const std::uint64_t page : {0, 2, 6}) (void)memory->bytes_at(child.page(page));
+  }
+  CHECK(kept_bytes(*memory) == PAGE);
+  child.next();
+  CHECK(is_filled(memory->bytes_at(child.page(2)).first(PAGE), 3));  // as it was then
+  const auto kept = memory->kept();
+  REQUIRE(kept.size() == 2);
+  CHECK(kept[0].start == child.page(0));
+  CHECK(kept[1].start == child.page(2));
+}
+
 TEST_CASE("What is copied without being kept is of now, save where a page was kept") {
   Child child;
   const auto memory = child.memory();

@@ -1,5 +1,6 @@
 #include "waits/goroutines/leaked_goroutines.h"
 
+#include "coredump/lazy_memory.h"
 #include "runtimes/go/channels.h"
 #include "runtimes/go/condition_waiters.h"
 #include "runtimes/go/mark_roots.h"
@@ -130,15 +131,16 @@ class Judge {
           {Severity::WARNING, "goroutines that can never run again are not told: " + text, ""});
       return false;
     };
-    if (runtime_.snapshot().completeness.is_selection || !options.keeps_heap) {
-      result.notes.push_back(
-          {Severity::INFO,
-           "goroutines that can never run again are not told: a capture holds the heap only "
-           "with --memory full",
-           ""});
+    if (const auto& search = runtime_.snapshot().leak_search) return take_over(*search, result);
+    if (runtime_.snapshot().completeness.is_selection) {
+      result.notes.push_back({Severity::INFO,
+                              "goroutines that can never run again are not told: this capture holds neither "
+                              "the heap nor what was found in it",
+                              ""});
       return false;
     }
     if (options.is_moving) return silent("the process was not stopped");
+    const PassingReads passing(runtime_.memory().lazy());
     const auto heap = GoHeap::find(scheduler_);
     if (!heap) return silent(heap.error().message);
     result.heap_bytes = heap->bytes();
@@ -161,6 +163,14 @@ class Judge {
       return silent(fmt::format("{} pieces of memory that may lead to what they wait for cannot be read",
                                 mark.unread()));
     return true;
+  }
+
+  // What was found while the heap could be read.
+  bool take_over(const LeakSearch& search, LeakedGoroutines& result) {
+    result.notes.insert(result.notes.end(), search.notes.begin(), search.notes.end());
+    for (std::uint32_t i = 0; i < stacks_.tasks.size(); ++i)
+      is_alive_[i] = !std::ranges::binary_search(search.goroutines, stacks_.tasks[i].id);
+    return search.is_complete;
   }
 
   // Whoever waits hangs in the queue of what it waits for, and is reached from there; but only what it does
