@@ -275,7 +275,7 @@ def main():
     parser.add_argument("standstill")
     parser.add_argument("folder", help="where the programs of fixtures/deadlocks were built")
     parser.add_argument("--only", default="", help="programs whose line contains this text")
-    parser.add_argument("--brief", action="store_true", help="one capture of what has debug information; of what is stripped no stop and the kernel's core")
+    parser.add_argument("--brief", action="store_true", help="every other program stripped, without a stop and in the kernel's core; of the others a capture")
     parser.add_argument("--accounts-only", action="store_true", help="hold only the accounts against gdb")
     parser.add_argument("--moments", type=int, default=MOMENTS, help="at which healthy programs are looked at")
     parser.add_argument("--keep", help="a folder for the cores and accounts")
@@ -283,7 +283,8 @@ def main():
     asked.folder = os.path.abspath(asked.folder)  # the programs are started elsewhere
     names = [line for line in PROGRAMS.strip().splitlines() if asked.only in line]
     with concurrent.futures.ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2)) as pool:
-        jobs = [pool.submit(examine, asked, name, is_stripped) for name in names for is_stripped in (False, True)]
+        jobs = [pool.submit(examine, asked, name, is_stripped) for i, name in enumerate(names) for is_stripped in (False, True)
+                if not asked.brief or is_stripped == bool(i % 2)]
         outcomes = [job.result() for job in jobs]
     for outcome in outcomes:
         print(f"{'WRONG' if outcome.wrong else 'ok':5} {outcome.name}: {outcome.looks} looks {'; '.join(outcome.notes)}")
