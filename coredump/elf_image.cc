@@ -1,5 +1,6 @@
 #include "coredump/elf_image.h"
 
+#include "base/file_system_answers.h"
 #include "coredump/elf_headers.h"
 
 #include <algorithm>
@@ -73,6 +74,8 @@ BuildId find_build_id_of(const ElfImage& image, Bytes file) {
 }  // namespace
 
 Result<std::shared_ptr<const ElfImage>> ElfImage::open(const std::string& path) {
+  if (!file_system_answers(path))
+    return failure(no_answer_text(path), "is the file server, or the daemon behind it, gone?");
   auto file = MappedFile::open(path);
   if (!file) return std::unexpected(std::move(file).error());
   return parse(std::move(*file));

@@ -51,6 +51,7 @@ class Picture {
         read_link(AT_FDCWD, proc_path("ns/pid").c_str()) != read_link(AT_FDCWD, "/proc/self/ns/pid");
     memory_ = std::make_shared<ProcessMemory>(process_.living_tid, open_memory(), mapped_ranges_,
                                               options_.memory_limit);
+    memory_->set_silent(LiveFiles(process_.living_tid, maps_).silent_mappings());
     if (options_.stop) {
       memory_->make_room(seen_.threads.size() * 2 * ProcessMemory::PAGE);
       if (auto stopped = stop_and_copy(); !stopped) return std::unexpected(std::move(stopped).error());
@@ -292,6 +293,7 @@ class Picture {
     if (!is_known && read_maps())
       mapped_ranges_ = IntervalMap<std::uint32_t>(fill_ranges(ranges_of(maps_), std::move(before)));
     memory_->set_ranges(mapped_ranges_);
+    memory_->set_silent(LiveFiles(process_.living_tid, maps_).silent_mappings());
     snapshot_.ranges = mapped_ranges_;
     snapshot_.file_mappings = file_mappings_of(maps_);
   }

@@ -1,5 +1,7 @@
 #include "coredump/live/live_files.h"
 
+#include "base/file_system_answers.h"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -10,8 +12,8 @@ namespace {
 
 bool is_file(const std::string& path, const MapsLine& line) {
   struct stat status{};
-  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && status.st_dev == line.device &&
-         status.st_ino == line.inode;
+  return file_system_answers(path) && ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+         status.st_dev == line.device && status.st_ino == line.inode;
 }
 
 bool is_same_place(const std::string& a, const std::string& b) {
@@ -26,6 +28,13 @@ LiveFiles::LiveFiles(int tid, const std::vector<MapsLine>& maps) : tid_(tid), ma
   const std::string root = fmt::format("/proc/{}/root", tid);
   struct stat status{};
   if (::stat((root + "/").c_str(), &status) == 0 && !is_same_place("/", root + "/")) root_ = root;
+}
+
+std::vector<ProcessMemory::Range> LiveFiles::silent_mappings() const {
+  std::vector<ProcessMemory::Range> silent;
+  for (const MapsLine& line : maps_)
+    if (line.has_file() && !file_system_answers(root_ + line.path)) silent.push_back({line.start, line.end});
+  return silent;
 }
 
 std::string LiveFiles::find(const ModuleEvidence& evidence) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "coredump/live/proc_maps.h"
+#include "coredump/live/process_memory.h"
 #include "coredump/module_file.h"
 
 #include <string>
@@ -18,6 +19,9 @@ class LiveFiles {
   // "" where no path leads to the very file (deleted, and we may not use map_files). Asks in this order: the
   // path as it is; the same in the process's own file system; its program; /proc/PID/map_files.
   std::string find(const ModuleEvidence& evidence) const;
+
+  // Mappings of files whose file system does not answer.
+  std::vector<ProcessMemory::Range> silent_mappings() const;
 
   // "/proc/TID/root" where the process sees another file system than we do (a container, chroot), else "".
   const std::string& root() const { return root_; }

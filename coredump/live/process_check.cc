@@ -1,6 +1,7 @@
 #include "coredump/live/process_check.h"
 
 #include "base/descriptor.h"
+#include "base/file_system_answers.h"
 #include "coredump/live/proc_text.h"
 #include "coredump/live/proc_thread.h"
 
@@ -96,7 +97,9 @@ std::string user_of(int pid, unsigned& uid) {
 }
 
 bool is_32_bit(int tid) {
-  const auto header = read_proc_file(AT_FDCWD, fmt::format("/proc/{}/exe", tid).c_str(), EI_NIDENT);
+  const std::string program = fmt::format("/proc/{}/exe", tid);
+  const auto header =
+      file_system_answers(program) ? read_proc_file(AT_FDCWD, program.c_str(), EI_NIDENT) : std::nullopt;
   return header && header->size() > EI_CLASS && header->starts_with(std::string_view(ELFMAG, SELFMAG)) &&
          (*header)[EI_CLASS] == ELFCLASS32;
 }

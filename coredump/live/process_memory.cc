@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include <elf.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -104,12 +105,12 @@ void ProcessMemory::read_now(std::vector<Range> ranges) {
   std::vector<MemoryRun> runs;
   for (const Pages& pages : rounded(ranges)) {
     for (std::uint64_t page = pages.first; page < pages.end;) {
-      if (is_known(page)) {
+      if (is_known(page) || is_out_of_reach(page)) {
         ++page;
         continue;
       }
       std::uint64_t end = page + 1;
-      while (end < pages.end && !is_known(end)) ++end;
+      while (end < pages.end && !is_known(end) && !is_out_of_reach(end)) ++end;
       const std::uint64_t size = reserve((end - page) * PAGE);
       std::uint8_t* bytes = size == 0 ? nullptr : arena_.take(size);
       if (bytes == nullptr) break;
@@ -148,10 +149,35 @@ void ProcessMemory::read_now(std::vector<Range> ranges) {
   for (const MemoryRun& run : done) keep(run);
 }
 
+void ProcessMemory::set_silent(std::vector<Range> ranges) {
+  silent_ = std::move(ranges);
+  std::ranges::sort(silent_, {}, &Range::start);
+  page_map_ =
+      silent_.empty()
+          ? Descriptor()
+          : Descriptor(::open(("/proc/" + std::to_string(pid_) + "/pagemap").c_str(), O_RDONLY | O_CLOEXEC));
+}
+
+// Not at hand, and to be had from a file system that does not answer. (Linux
+// Documentation/admin-guide/mm/pagemap.rst: bit 63, present; bit 62, swapped)
+bool ProcessMemory::is_out_of_reach(std::uint64_t page) const {
+  if (silent_.empty()) return false;
+  const Address address = start_of(page);
+  const auto after = std::ranges::upper_bound(silent_, address, {}, &Range::start);
+  if (after == silent_.begin() || std::prev(after)->end <= address) return false;
+  std::uint64_t entry = 0;
+  return ::pread(page_map_.get(), &entry, sizeof(entry), static_cast<off_t>(page * sizeof(entry))) !=
+             sizeof(entry) ||
+         entry >> 62 == 0;
+}
+
 std::uint64_t ProcessMemory::readable_pages(std::uint64_t page, std::uint64_t most) const {
   const auto* range = ranges_.find(start_of(page));
   if (range == nullptr || (range->value & PF_R) == 0) return 0;
-  return std::min(most, page_of(range->end - 1) + 1 - page);
+  const std::uint64_t count = std::min(most, page_of(range->end - 1) + 1 - page);
+  for (std::uint64_t i = 0; i < count && !silent_.empty(); ++i)
+    if (is_out_of_reach(page + i)) return i;
+  return count;
 }
 
 // What can be read in one go. /proc/PID/mem would show us what the process itself may not read (guard pages,

@@ -52,6 +52,10 @@ class ProcessMemory : public LazyMemory {
   // The mappings, when they are known better. Not to be called while others read.
   void set_ranges(IntervalMap<std::uint32_t> ranges) { ranges_ = std::move(ranges); }
 
+  // Mappings of files whose file system does not answer: of these only pages are read that the process has at
+  // hand, for any other we would wait as long as it does. Not to be called while others read.
+  void set_silent(std::vector<Range> ranges);
+
   MemoryRun run_at(Address address) const override;
   std::vector<MemoryRun> kept() const override;
   std::size_t copy_uncached(Address address, std::span<std::uint8_t> out) const override;
@@ -97,12 +101,15 @@ class ProcessMemory : public LazyMemory {
   void keep(const MemoryRun& run);
   std::uint64_t reserve(std::uint64_t bytes) const;
   std::uint64_t readable_pages(std::uint64_t page, std::uint64_t most) const;
+  bool is_out_of_reach(std::uint64_t page) const;
   std::size_t read_some(Address address, std::span<std::uint8_t> out) const;
 
   int pid_;
   Descriptor file_;
   IntervalMap<std::uint32_t> ranges_;
   std::uint64_t limit_;
+  std::vector<Range> silent_;  // ascending
+  Descriptor page_map_;        // /proc/PID/pagemap, where there are such ranges
   mutable std::array<Shard, SHARDS> shards_;
   mutable Arena arena_;
   mutable std::atomic<std::uint64_t> kept_bytes_ = 0;

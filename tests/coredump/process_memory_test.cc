@@ -171,6 +171,34 @@ TEST_CASE("What is copied without being kept is of now, save where a page was ke
   CHECK(kept_bytes(*memory) == PAGE);
 }
 
+TEST_CASE("Of a silent file system's mappings only pages are read that are at hand") {
+  constexpr int PAGES = 8;  // of which only the first and the last are touched
+  auto* const pages = static_cast<std::uint8_t*>(
+      ::mmap(nullptr, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  REQUIRE(pages != MAP_FAILED);
+  ::madvise(pages, PAGES * PAGE, MADV_NOHUGEPAGE);
+  pages[0] = pages[(PAGES - 1) * PAGE] = 7;
+  const auto address = [&](int page) {
+    return Address(reinterpret_cast<std::uint64_t>(pages) + page * PAGE);
+  };
+  const auto memory = [&] {
+    return std::make_unique<ProcessMemory>(
+        ::getpid(), Descriptor(::open("/proc/self/mem", O_RDONLY | O_CLOEXEC)),
+        IntervalMap<std::uint32_t>({{address(0), address(PAGES), PF_R | PF_W}}), 1 << 20);
+  };
+  const auto careful = memory();
+  careful->set_silent({{address(0), address(4)}, {address(6), address(PAGES)}});
+  careful->read_now({{address(0), address(3)}});
+  CHECK(kept_bytes(*careful) == PAGE);
+  CHECK(careful->bytes_at(address(0)).size() >= PAGE);
+  CHECK(careful->bytes_at(address(1)).empty());
+  CHECK_FALSE(careful->bytes_at(address(4)).empty());  // of another mapping
+  CHECK(careful->bytes_at(address(6)).empty());
+  CHECK(careful->bytes_at(address(PAGES - 1))[0] == 7);
+  CHECK_FALSE(memory()->bytes_at(address(1)).empty());
+  ::munmap(pages, PAGES * PAGE);
+}
+
 TEST_CASE("No more is kept than the limit allows, and that is said") {
   Child child;
   const auto memory = child.memory(2 * PAGE);
