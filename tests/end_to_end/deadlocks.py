@@ -124,6 +124,39 @@ rust_ring park
 rust_ring_unoptimised mutex
 rust_ring_unoptimised readers
 rust_ring_unoptimised once
+rust_self mutex
+rust_self write
+rust_self read
+rust_self twice
+rust_self texts
+rust_self option
+rust_self released
+rust_self taken
+rust_self other
+rust_self moved
+rust_self relock
+rust_self relock_deep
+rust_self_unoptimised mutex
+rust_self_unoptimised write
+rust_self_unoptimised read
+rust_self_unoptimised option
+rust_self_unoptimised released
+rust_self_unoptimised taken
+rust_self_unoptimised other
+rust_self_unoptimised moved
+rust_self_unoptimised relock
+rust_self_unoptimised relock_deep
+rust_self_whole mutex
+rust_self_whole write
+rust_self_whole read
+rust_self_whole texts
+rust_self_whole option
+rust_self_whole released
+rust_self_whole taken
+rust_self_whole other
+rust_self_whole moved
+rust_self_whole relock
+rust_self_whole relock_deep
 parking_lot_ring mutex
 parking_lot_ring writers
 parking_lot_ring readers
@@ -169,6 +202,7 @@ healthy_parking_lot queue
 ONLY_REGISTERS_TELL = {"rust_ring condvar", "rust_ring condvar 2", "rust_ring condvar 3", "rust_ring condvar 5", "spin_ring"}  # a spinning thread runs: only a stop shows where
 ONLY_REGISTERS_TELL |= {f"lock_and_wait{built} {mode}" for built in ("", "_clang") for mode in ("flag", "pointer", "phase")}
 ONLY_REGISTERS_TELL |= {"glib_ring mutex", "qt_ring mutex", "qt_ring guard", "openmp_ring lock", "openmp_ring nested", "openmp_ring behind"}
+ONLY_REGISTERS_TELL |= {f"rust_self_whole {mode}" for mode in ("released", "taken", "other", "moved", "relock", "relock_deep")}
 MOMENTS = 2  # at which a healthy program is looked at in each build, besides the kernel's core
 
 

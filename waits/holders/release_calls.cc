@@ -254,6 +254,8 @@ const ReleaseFunctions::Names& ReleaseFunctions::names_of(ModuleIndex module) {
       names->releasing.insert(value);
     else if (is_taking(name))
       names->taking.insert(value);
+    else if (name == "free")
+      names->freeing.insert(value);
   };
   for_each_function(contents(".symtab"), contents(".strtab"), add);
   for_each_function(dynamic_symbols, dynamic_strings, add);
@@ -294,6 +296,11 @@ bool ReleaseFunctions::takes(Address target) {
   if (const auto name = name_by_slot(target)) return is_taking(*name);
   const auto module = snapshot_.find_module(target);
   return module && names_of(*module).taking.contains(snapshot_.modules[*module].to_vaddr(target));
+}
+
+bool ReleaseFunctions::frees(Address target) {
+  const auto module = snapshot_.find_module(target);
+  return module && names_of(*module).freeing.contains(snapshot_.modules[*module].to_vaddr(target));
 }
 
 namespace {

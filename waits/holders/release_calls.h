@@ -60,11 +60,13 @@ class ReleaseFunctions {
   Answer ask(Address target);
   // Whether it takes it: a lock function by name.
   bool takes(Address target);
+  // Whether it is the C library's free().
+  bool frees(Address target);
 
  private:
   struct Names {
     bool has_symbols = false;
-    std::unordered_set<std::uint64_t> releasing, taking;  // vaddr of functions
+    std::unordered_set<std::uint64_t> releasing, taking, freeing;  // vaddr of functions
     std::unordered_map<std::uint64_t, std::string_view>
         slots;  // vaddr of a GOT slot: the name that it is for
   };
