@@ -65,6 +65,7 @@ loader_lock
 cxx_ring mutex
 cxx_ring recursive
 cxx_ring timed
+cxx_ring recursive_timed
 cxx_ring shared
 cxx_ring exclusive
 cxx_ring once
@@ -74,6 +75,24 @@ cxx_ring_clang once
 cxx_ring_clang local
 cxx_ring_libcxx mutex
 cxx_ring_libcxx recursive
+cxx_ring_libcxx timed
+cxx_ring_libcxx recursive_timed
+cxx_ring_libcxx shared
+cxx_ring_libcxx exclusive
+cxx_ring_libcxx once
+cxx_ring_libcxx local
+lock_and_wait_libcxx condition
+lock_and_wait_libcxx variable
+lock_and_wait_libcxx semaphore
+lock_and_wait_libcxx barrier
+lock_and_wait_libcxx future
+lock_and_wait_libcxx latch
+lock_and_wait_libcxx atomic
+lock_and_wait_libcxx signal
+lock_and_wait_libcxx flag
+lock_and_wait_libcxx pointer
+lock_and_wait_libcxx variable join
+lock_and_wait_libcxx future join
 absl_ring writers
 absl_ring readers
 glib_ring mutex
@@ -200,9 +219,10 @@ healthy_parking_lot queue
 """
 # The only trace of who holds what is in registers that /proc does not show.
 ONLY_REGISTERS_TELL = {"rust_ring condvar", "rust_ring condvar 2", "rust_ring condvar 3", "rust_ring condvar 5", "spin_ring"}  # a spinning thread runs: only a stop shows where
-ONLY_REGISTERS_TELL |= {f"lock_and_wait{built} {mode}" for built in ("", "_clang") for mode in ("flag", "pointer", "phase")}
+ONLY_REGISTERS_TELL |= {f"lock_and_wait{built} {mode}" for built in ("", "_clang", "_libcxx") for mode in ("flag", "pointer", "phase")}
 ONLY_REGISTERS_TELL |= {"glib_ring mutex", "qt_ring mutex", "qt_ring guard", "openmp_ring lock", "openmp_ring nested", "openmp_ring behind"}
 ONLY_REGISTERS_TELL |= {f"rust_self_whole {mode}" for mode in ("released", "taken", "other", "moved", "relock", "relock_deep")}
+ONLY_REGISTERS_TELL |= {"lock_and_wait_libcxx latch", "lock_and_wait_libcxx signal"}
 MOMENTS = 2  # at which a healthy program is looked at in each build, besides the kernel's core
 
 
@@ -279,7 +299,8 @@ def examine(asked, name, is_stripped):
     try:
         with patient(path, *arguments) as running:
             account = Account(running.lines)
-            questions = [] if is_stripped or program == "stdio_ring" else owner_questions(account, program.endswith("_musl"))
+            has_own_fields = program == "stdio_ring" or "recursive_timed" in name  # which gdb cannot be asked by one expression
+            questions = [] if is_stripped or has_own_fields else owner_questions(account, program.endswith("_musl"))
             if not account.is_healthy and not account.spins:
                 running.until_asleep()  # the main thread too, which says "ready" before it waits
             if asked.brief and not is_stripped:

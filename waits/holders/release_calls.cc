@@ -237,6 +237,18 @@ std::uint64_t evaluate(const FirstArgument& argument, const FrameRegisters& regi
   return memory.read<std::uint64_t>(Address(value)).value_or(0);
 }
 
+std::optional<FirstArgument> first_argument_before(const MemoryView& memory, Address pc) {
+  constexpr std::size_t DIRECT = 5, THROUGH_SLOT = 6;
+  std::array<std::uint8_t, ARGUMENT_REACH + THROUGH_SLOT> bytes{};
+  const Address start = pc - bytes.size();
+  if (!memory.copy(start, bytes)) return std::nullopt;
+  const Bytes code(bytes);
+  if (code[bytes.size() - DIRECT] == 0xe8) return argument_of_call(code, start, bytes.size() - DIRECT);
+  if (code[ARGUMENT_REACH] == 0xff && code[ARGUMENT_REACH + 1] == 0x15)
+    return argument_of_call(code, start, ARGUMENT_REACH);
+  return std::nullopt;
+}
+
 const ReleaseFunctions::Names& ReleaseFunctions::names_of(ModuleIndex module) {
   auto& names = modules_[module];
   if (names) return *names;

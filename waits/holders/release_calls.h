@@ -39,6 +39,9 @@ struct FirstArgument {
 std::uint64_t evaluate(const FirstArgument& argument, const FrameRegisters& registers,
                        const MemoryView& memory);
 
+// That of the call which returns to `pc`; nothing where the code before it does not show it.
+std::optional<FirstArgument> first_argument_before(const MemoryView& memory, Address pc);
+
 struct ReleaseCall {
   enum class How : std::uint8_t {
     NAMED,    // a function whose name says so
