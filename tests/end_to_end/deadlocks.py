@@ -56,6 +56,10 @@ rwlock_ring readers
 rwlock_ring mutex
 join_ring three
 join_ring lock
+rwlock_ring_musl writers
+rwlock_ring_musl behind
+rwlock_ring_musl readers
+rwlock_ring_musl mutex
 join_ring_musl three
 join_ring_musl self
 once_ring
