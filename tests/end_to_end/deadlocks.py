@@ -183,6 +183,8 @@ rust_self_whole relock_deep
 parking_lot_ring mutex
 parking_lot_ring writers
 parking_lot_ring readers
+tcmalloc_lock
+jemalloc_lock
 convoy 30 1
 convoy 3 4
 many_deadlocks 40 20
