@@ -3,6 +3,7 @@
 #include "unwind/unwinder.h"
 #include "waits/blocked_thread.h"
 #include "waits/describe_call.h"
+#include "waits/futex_timeout.h"
 #include "waits/open_file_text.h"
 #include "waits/resource_table.h"
 #include "waits/thread_directory.h"
@@ -51,16 +52,6 @@ struct Explained {
   Recognition recognition;
 };
 
-// The timeout of a futex call: WAIT has a relative one, all others an absolute one (futex(2)).
-std::optional<Timeout> timeout_of(const FutexCall& futex, const ThreadMemory& memory) {
-  using Clock = Timeout::Clock;
-  const bool is_realtime = futex.is_realtime || futex.operation == FutexCall::LOCK_PI;
-  return timeout_at(memory, futex.timeout,
-                    futex.operation == FutexCall::WAIT ? Clock::RELATIVE
-                    : is_realtime                      ? Clock::REALTIME
-                                                       : Clock::MONOTONIC);
-}
-
 Recognition unknown_call(int system_call) {
   Recognition unknown;
   const bool yields = system_call == SYS_sched_yield;
@@ -78,8 +69,7 @@ Explained explain(const BlockedThread& blocked, const KindsByCall& kinds) {
       best = {kind, std::move(*recognition)};
   }
   if (best.kind == nullptr) best.recognition = unknown_call(blocked.system_call);
-  if (blocked.futex && !best.recognition.waits_again)
-    best.recognition.timeout = timeout_of(*blocked.futex, blocked.memory);
+  if (blocked.futex && !best.recognition.waits_again) best.recognition.timeout = timeout_of_futex(blocked);
   return best;
 }
 

@@ -16,6 +16,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const MemoryView memory({{TABLE, TABLE + table.size(), {table, MemoryView::Source::DUMP}}}, {});
   for (const std::uint64_t start : {std::uint64_t{0}, table.size() / 2})
     for (const Address lookup : {FUNCTION + place, FUNCTION, FUNCTION - 1})
-      has_landing_pad(memory, TABLE + start, FUNCTION, lookup);
+      find_landing_pad(memory, TABLE + start, FUNCTION, lookup);
   return 0;
 }

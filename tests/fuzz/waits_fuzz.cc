@@ -1,5 +1,6 @@
 // Every kind of wait on memory that holds anything, and what is concluded from it. Input: one byte for the C
-// library whose control blocks the threads have (0 none, 1 glibc, 2 musl), one byte number of threads; for
+// library whose control blocks the threads have (0 none, 1 glibc, 2 musl) plus three times the number of a
+// scene (0: stacks without a frame), one byte number of threads; for
 // each thread ten bytes: two for the system call, one each for rax and for where its stack is, one that says
 // of each of four arguments with two bits what it is (a number, a place in the memory, ...), a byte for each
 // argument, one for rbx; then the memory.
@@ -22,6 +23,31 @@ namespace {
 constexpr Address MEMORY(0x10000);
 constexpr std::uint64_t BLOCKS = 0x2000, BLOCK = 0x400;  // control blocks, behind what the input fills
 constexpr std::size_t MOST_THREADS = 8;
+
+// Whose code the threads stand in: functions of the innermost frames, and the library behind the first.
+struct Scene {
+  const char* module;
+  std::vector<const char*> functions;
+};
+const std::vector<Scene>& scenes() {
+  static const std::vector<Scene> ALL = {
+      {"", {}},
+      {"/usr/lib/libgomp.so.1", {"", "", ""}},
+      {"/usr/lib/libglib-2.0.so.0", {"syscall", "", ""}},
+      {"/usr/lib/libglib-2.0.so.0", {"syscall", "g_bit_lock", ""}},
+      {"/usr/lib/libQt5Core.so.5", {"syscall", "", ""}},
+      {"/usr/bin/python3.11", {"", "", ""}},
+      {"/usr/lib/libtcmalloc.so.4", {"", "", ""}},
+      {"/usr/lib/libc++.so.1", {"", "std::__1::condition_variable::wait", "std::__1::timed_mutex::lock"}},
+      {"/usr/lib/libc++.so.1",
+       {"", "std::__1::condition_variable::wait", "std::__1::__shared_mutex_base::lock"}},
+      {"/usr/lib/libc++.so.1", {"", "std::__1::__call_once", ""}},
+      {"/usr/lib/libc++abi.so.1", {"", "__cxa_guard_acquire", ""}},
+      {"/usr/lib/libc++.so.1", {"syscall", "std::__1::__libcpp_atomic_wait", ""}},
+      {"/usr/lib/libtbb.so.12", {"syscall", "", ""}},
+  };
+  return ALL;
+}
 
 Thread read_thread(Cursor& cursor, std::size_t index) {
   constexpr unsigned ARGUMENTS[] = {Registers::RDI, Registers::RSI, Registers::RDX, Registers::R10};
@@ -70,7 +96,9 @@ void put_control_block(std::vector<std::uint8_t>& memory, const Thread& thread, 
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Cursor cursor(Bytes(data, size));
-  const unsigned c_library = cursor.read<std::uint8_t>() % 3;
+  const auto choice = cursor.read<std::uint8_t>();
+  const unsigned c_library = choice % 3;
+  const Scene& scene = scenes()[choice / 3 % scenes().size()];
   const std::size_t count = cursor.read<std::uint8_t>() % (MOST_THREADS + 1);
   Snapshot snapshot;
   snapshot.process.pid = 101;
@@ -84,10 +112,29 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const Thread& thread : snapshot.threads) put_control_block(memory, thread, c_library);
   snapshot.memory = MemoryView({{MEMORY, MEMORY + memory.size(), {memory, MemoryView::Source::DUMP}}}, {});
 
-  const std::vector<Stack> stacks(count);
+  // The code is memory like all else.
+  Stack stack;
+  std::vector<Address> addresses;
+  std::vector<Location> locations;
+  for (std::size_t i = 0; i < scene.functions.size(); ++i) {
+    Frame frame;
+    frame.pc = MEMORY + 0x800 + 0x100 * i;
+    stack.frames.push_back(frame);
+    addresses.push_back(frame.lookup_address());
+    Location& location = locations.emplace_back();
+    if (*scene.functions[i] != '\0') location.chain.emplace_back().function = scene.functions[i];
+  }
+  if (!stack.frames.empty()) {
+    Module& module = snapshot.modules.emplace_back();
+    module.path = scene.module;
+    module.start = MEMORY;
+    module.end = MEMORY + memory.size();
+  }
+  const std::vector<Stack> stacks(count, stack);
   std::vector<StackGroup> groups(1);
+  groups[0].frames = stack.frames;
   for (std::uint32_t i = 0; i < count; ++i) groups[0].members.push_back(i);
-  WaitTable table = explain_waits(snapshot, stacks, groups, {}, 1'700'000'000.0);
+  WaitTable table = explain_waits(snapshot, stacks, groups, {addresses, locations}, 1'700'000'000.0);
   find_vanished_holders(table);
   judge_table(table);
   return 0;

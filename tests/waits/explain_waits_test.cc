@@ -187,6 +187,31 @@ TEST_CASE("a cycle that a near deadline will break is no deadlock, one that last
   CHECK(late.findings[0].certainty == Certainty::POSSIBLE);
 }
 
+TEST_CASE("a timed lock of an older glibc ends when its caller said, not some time after an unknown moment") {
+  Patient patient;
+  put_mutex(patient, 0x100, 2, 102);
+  // As glibc 2.31 leaves it: an hour, made of the caller's 12:00:00.5 of 2026-11-30 by subtracting the time.
+  patient.put64(0x300, 3600);
+  patient.put64(0x308, 250'000'000);
+  patient.put64(0x320, 1'796'040'000);
+  patient.put64(0x328, 500'000'000);
+  patient.add_thread(101, 0x10100, WAIT_PRIVATE, 2, 0x10300);
+  Thread& thread = patient.snapshot.threads[0];
+  thread.registers.by_dwarf_number[Registers::RBX] = 0x10320;
+  thread.registers.thread_pointer = (STACK + 0x100).value();
+  const std::uint64_t block = thread.registers.thread_pointer;
+  const std::uint32_t tid = 101;
+  std::memcpy(&patient.stack[0x100], &block, 8);
+  std::memcpy(&patient.stack[0x110], &block, 8);
+  std::memcpy(&patient.stack[0x100 + 720], &tid, 4);
+  const WaitTable table = patient.explain(1'796'036'460.0);
+  REQUIRE(table.states[0].seconds_left);
+  CHECK(*table.states[0].seconds_left == 3540.5);
+  // What is no date an hour ahead is not taken for the end.
+  patient.put64(0x320, 7200);
+  CHECK_FALSE(patient.explain(1'796'036'460.0).states[0].seconds_left);
+}
+
 TEST_CASE("threads that make the same call are each a waiter of the same lock") {
   Patient patient;
   put_mutex(patient, 0x100, 2, 101);

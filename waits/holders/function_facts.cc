@@ -76,8 +76,8 @@ FrameFacts FunctionFacts::find(const Frame& frame) {
   if (!entry) return facts;
   const Address start = module.from_vaddr(entry->start);
   if (entry->exception_table != 0)
-    facts.has_landing_pad =
-        has_landing_pad(snapshot_.memory, module.from_vaddr(entry->exception_table), start, lookup);
+    facts.landing_pad =
+        find_landing_pad(snapshot_.memory, module.from_vaddr(entry->exception_table), start, lookup);
   const std::uint64_t size = std::min<std::uint64_t>(entry->end - entry->start, CODE_LIMIT);
   std::vector<std::uint8_t> scratch;
   const Bytes code = snapshot_.memory.bytes_in(start, size, scratch);

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -25,7 +26,7 @@ struct LockReference {
 };
 
 struct FrameFacts {
-  bool has_landing_pad = false;
+  std::optional<Address> landing_pad;  // of the call; 0 where its place cannot be told
   std::vector<LockReference> references;
   std::vector<TakingCall> takings;    // before the call
   std::vector<ReleaseCall> releases;  // behind the call
@@ -39,6 +40,7 @@ class FunctionFacts {
   ~FunctionFacts();
 
   const FrameFacts& at(const Frame& frame);
+  ReleaseFunctions& releasing() { return releasing_; }
 
  private:
   FrameFacts find(const Frame& frame);

@@ -32,22 +32,26 @@ std::uint64_t read_encoded(Cursor& cursor, std::uint8_t encoding) {
 // of the types, u8 encoding of the calls, ULEB bytes of the calls; then for each range of calls: start,
 // length, landing pad, ULEB action. (GCC libgcc/unwind-pe.h and gcc/except.cc,
 // output_one_function_exception_table.)
-bool has_landing_pad(const MemoryView& memory, Address table, Address function_start, Address lookup) {
+std::optional<Address> find_landing_pad(const MemoryView& memory, Address table, Address function_start,
+                                        Address lookup) {
   Cursor cursor(clipped(memory.bytes_at(table), 0, TABLE_LIMIT));
-  if (const auto base = cursor.read<std::uint8_t>(); base != DW_EH_PE_omit) read_encoded(cursor, base);
+  const auto base = cursor.read<std::uint8_t>();
+  if (base != DW_EH_PE_omit) read_encoded(cursor, base);
   if (cursor.read<std::uint8_t>() != DW_EH_PE_omit) cursor.read_uleb();
   const auto encoding = cursor.read<std::uint8_t>();
   Cursor calls(cursor.read_bytes(cursor.read_uleb()));
-  if (!cursor.ok()) return false;
+  if (!cursor.ok()) return std::nullopt;
   const std::uint64_t place = lookup - function_start;
   while (!calls.at_end()) {
     const std::uint64_t start = read_encoded(calls, encoding), length = read_encoded(calls, encoding);
     const std::uint64_t landing_pad = read_encoded(calls, encoding);
     calls.read_uleb();
-    if (!calls.ok() || start > place) return false;  // sorted
-    if (place - start < length) return landing_pad != 0;
+    if (!calls.ok() || start > place) return std::nullopt;  // sorted
+    if (place - start >= length) continue;
+    if (landing_pad == 0) return std::nullopt;
+    return base == DW_EH_PE_omit ? function_start + landing_pad : Address();
   }
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace standstill

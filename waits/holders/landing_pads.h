@@ -7,12 +7,15 @@
 #include "coredump/snapshot.h"
 
 #include <cstdint>
+#include <optional>
 
 namespace standstill {
 
+// Where an exception out of a call lands; nothing where it passes the frame by, and where the
+// table is broken; 0 where the table counts from another place than the function's start.
 // `table` is the address of the function's table in memory (the language-specific data area of its FDE),
 // `function_start` the address of its first instruction, `lookup` an address inside the call instruction.
-// False where the table is broken.
-bool has_landing_pad(const MemoryView& memory, Address table, Address function_start, Address lookup);
+std::optional<Address> find_landing_pad(const MemoryView& memory, Address table, Address function_start,
+                                        Address lookup);
 
 }  // namespace standstill

@@ -126,7 +126,7 @@ class Search {
       if (is_near_top) found_.push_back({lock, frame, Strength::ADDRESS, true});
       return;
     }
-    const bool is_guarded = facts_.at(frames_[frame]).has_landing_pad;
+    const bool is_guarded = facts_.at(frames_[frame]).landing_pad.has_value();
     found_.push_back({lock, frame, is_guarded ? Strength::GUARDED : Strength::ADDRESS, is_near_top});
   }
 

@@ -22,6 +22,7 @@ struct LockSighting {
     INLINED,   // behind the call, the function unlocks it by an instruction of its own
     ARGUMENT,  // behind the call, the function passes it to a function without a name, as unlocking does
     RELEASED,  // behind the call, the function unlocks it
+    UNWOUND,   // an exception out of the call would unlock it (taken_twice.h)
   };
   Strength strength = Strength::MENTION;
   // The address belongs to the innermost frames, those of the wait itself: of a thread that waits for a

@@ -4,6 +4,7 @@
 #include "waits/blocked_thread.h"
 #include "waits/holders/function_facts.h"
 #include "waits/holders/lock_sightings.h"
+#include "waits/holders/taken_twice.h"
 
 #include <algorithm>
 #include <memory>
@@ -44,6 +45,8 @@ bool is_better(const LockSighting& a, const LockSighting& b) {
 // What the function of the frame does with the lock.
 std::string describe(const LockSighting& sighting) {
   switch (sighting.strength) {
+    case Strength::UNWOUND:
+      return "has a guard that will unlock it";
     case Strength::RELEASED:
       return "will unlock it";
     case Strength::ARGUMENT:
@@ -81,7 +84,7 @@ class HolderSearch {
     for (const LockSighting& sighting : sightings) seen.push_back(sighting.lock);
     std::ranges::sort(seen);
     seen.erase(std::ranges::unique(seen).begin(), seen.end());
-    for (const std::uint32_t lock : seen) consider(thread, stack.stack, lock, sightings);
+    for (const std::uint32_t lock : seen) consider(thread, stack, lock, sightings);
   }
 
   // Whether the code of some frame refers to a lock; asked once per distinct stack.
@@ -121,8 +124,9 @@ class HolderSearch {
     return knows;
   }
 
-  void consider(ThreadIndex thread, const Stack& stack, std::uint32_t lock,
+  void consider(ThreadIndex thread, const StackWithRegisters& unwound, std::uint32_t lock,
                 const std::vector<LockSighting>& sightings) {
+    const Stack& stack = unwound.stack;
     const WaitState& state = table_.states[thread];
     const bool waits_for_it = state.resource == locks_[lock].resource;
     const std::uint32_t first = first_own_frame(snapshot_, snapshot_.threads[thread], stack);
@@ -139,6 +143,12 @@ class HolderSearch {
                           return sighting.lock == lock && sighting.is_near_top;
                         });
     if (let_go) return;
+    if (waits_for_it && !state.in_signal_handler && has_guards_of_rust(lock)) {
+      if (const auto frame = find_guard_of_waiter(snapshot_, unwound, first, addresses_[lock], *facts_))
+        suspects_[lock].push_back(
+            {thread, {lock, *frame, Strength::UNWOUND, false}, false, owns_memory(thread, stack, lock)});
+      return;
+    }
     if (waits_for_it && !state.in_signal_handler && state.word != WaitWord::ONCE) {
       // Where the lock's own functions are part of the program (Rust, static binaries), nothing tells their
       // frames from those of one who took it earlier. They are in the C library where the innermost frame is
@@ -163,11 +173,20 @@ class HolderSearch {
       if (best == nullptr || is_better(sighting, *best)) best = &sighting;
     }
     if (best == nullptr) return;
+    suspects_[lock].push_back(
+        {thread, *best, state.word == WaitWord::JOIN, owns_memory(thread, stack, lock)});
+  }
+
+  bool owns_memory(ThreadIndex thread, const Stack& stack, std::uint32_t lock) const {
     const Thread& suspect = snapshot_.threads[thread];
     const Address stack_pointer = suspect.registers.stack_pointer(), address = locks_[lock].address;
-    const bool owns_memory =
-        address >= stack_pointer && address - stack_pointer < live_stack_size(suspect, stack, STACK_LIMIT);
-    suspects_[lock].push_back({thread, *best, state.word == WaitWord::JOIN, owns_memory});
+    return address >= stack_pointer && address - stack_pointer < live_stack_size(suspect, stack, STACK_LIMIT);
+  }
+
+  // Of the locks of Rust's own library: a guard that exists has its lock.
+  bool has_guards_of_rust(std::uint32_t lock) const {
+    const std::string_view what = table_.resources[locks_[lock].resource].what;
+    return what == "Rust mutex" || what == "Rust rwlock";
   }
 
   // The library that glibc had for threads up to 2.33, which has no syscall().

@@ -3,6 +3,7 @@
 // register or stack slot of a frame, or written into the code of a function on the stack. What is found is
 // evidence, never proof:
 //
+//   UNWOUND   an exception out of the call that a frame stands in would unlock it
 //   RELEASED  a function on the stack will unlock it after the call that it stands in
 //   INLINED   a function on the stack has locked it, and will unlock it, by instructions of its own
 //   GUARDED   a frame has the lock's address, and its call happens with guards alive

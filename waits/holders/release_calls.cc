@@ -237,6 +237,18 @@ std::uint64_t evaluate(const FirstArgument& argument, const FrameRegisters& regi
   return memory.read<std::uint64_t>(Address(value)).value_or(0);
 }
 
+std::optional<FirstArgument> first_argument_before(const MemoryView& memory, Address pc) {
+  constexpr std::size_t DIRECT = 5, THROUGH_SLOT = 6;
+  std::array<std::uint8_t, ARGUMENT_REACH + THROUGH_SLOT> bytes{};
+  const Address start = pc - bytes.size();
+  if (!memory.copy(start, bytes)) return std::nullopt;
+  const Bytes code(bytes);
+  if (code[bytes.size() - DIRECT] == 0xe8) return argument_of_call(code, start, bytes.size() - DIRECT);
+  if (code[ARGUMENT_REACH] == 0xff && code[ARGUMENT_REACH + 1] == 0x15)
+    return argument_of_call(code, start, ARGUMENT_REACH);
+  return std::nullopt;
+}
+
 const ReleaseFunctions::Names& ReleaseFunctions::names_of(ModuleIndex module) {
   auto& names = modules_[module];
   if (names) return *names;
@@ -254,6 +266,8 @@ const ReleaseFunctions::Names& ReleaseFunctions::names_of(ModuleIndex module) {
       names->releasing.insert(value);
     else if (is_taking(name))
       names->taking.insert(value);
+    else if (name == "free")
+      names->freeing.insert(value);
   };
   for_each_function(contents(".symtab"), contents(".strtab"), add);
   for_each_function(dynamic_symbols, dynamic_strings, add);
@@ -294,6 +308,11 @@ bool ReleaseFunctions::takes(Address target) {
   if (const auto name = name_by_slot(target)) return is_taking(*name);
   const auto module = snapshot_.find_module(target);
   return module && names_of(*module).taking.contains(snapshot_.modules[*module].to_vaddr(target));
+}
+
+bool ReleaseFunctions::frees(Address target) {
+  const auto module = snapshot_.find_module(target);
+  return module && names_of(*module).freeing.contains(snapshot_.modules[*module].to_vaddr(target));
 }
 
 namespace {

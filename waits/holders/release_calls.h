@@ -39,6 +39,9 @@ struct FirstArgument {
 std::uint64_t evaluate(const FirstArgument& argument, const FrameRegisters& registers,
                        const MemoryView& memory);
 
+// That of the call which returns to `pc`; nothing where the code before it does not show it.
+std::optional<FirstArgument> first_argument_before(const MemoryView& memory, Address pc);
+
 struct ReleaseCall {
   enum class How : std::uint8_t {
     NAMED,    // a function whose name says so
@@ -60,11 +63,13 @@ class ReleaseFunctions {
   Answer ask(Address target);
   // Whether it takes it: a lock function by name.
   bool takes(Address target);
+  // Whether it is the C library's free().
+  bool frees(Address target);
 
  private:
   struct Names {
     bool has_symbols = false;
-    std::unordered_set<std::uint64_t> releasing, taking;  // vaddr of functions
+    std::unordered_set<std::uint64_t> releasing, taking, freeing;  // vaddr of functions
     std::unordered_map<std::uint64_t, std::string_view>
         slots;  // vaddr of a GOT slot: the name that it is for
   };

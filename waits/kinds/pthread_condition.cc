@@ -12,6 +12,8 @@
 //     //   __wrefs        +36          +28    waiters << 3 | destroyer waits 4 | monotonic clock 2 | shared 1
 //     //   __g_signals[2] +40          +32    the futex words
 //     // nptl/pthread_cond_wait.c, struct _condvar_cleanup_buffer: u64 wseq; cond *; mutex *; int private
+#include "waits/kinds/pthread_condition.h"
+
 #include "waits/kinds/futex_calls.h"
 #include "waits/kinds/pthread_mutex.h"
 #include "waits/wait_kind.h"
@@ -62,13 +64,27 @@ std::optional<Address> mutex_beside(const BlockedThread& blocked, Address condit
 }
 
 std::optional<Recognition> recognise(const BlockedThread& blocked) {
+  const auto wait = find_condition_wait(blocked);
+  if (!wait) return std::nullopt;
+  Recognition found;
+  found.sureness = wait->sureness;
+  found.word = WaitWord::CONDITION;
+  found.what = "condition variable";
+  found.object = wait->condition;
+  found.mutex = wait->mutex;
+  return found;
+}
+
+}  // namespace
+
+std::optional<ConditionWait> find_condition_wait(const BlockedThread& blocked) {
   const FutexCall& futex = *blocked.futex;
   // Without a timeout, glibc 2.25 to 2.33 says WAIT, while there are no signals.
   const bool is_old = futex.operation == FutexCall::WAIT && futex.value == 0;
   if (futex.by_syscall_function || (!is_old && futex.operation != FutexCall::WAIT_BITSET))
     return std::nullopt;
   const bool named = blocked.names.mentions("pthread_cond_");
-  Recognition best;
+  ConditionWait best;
   for (const Layout& layout : LAYOUTS) {
     for (const std::int64_t group : {std::int64_t{0}, std::int64_t{4}}) {
       const std::int64_t back = layout.signals + group;
@@ -82,18 +98,14 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
       if (sure == 0 && named && !futex.around.is_readable() && best.sureness == 0) sure = sureness::GUESS;
       if (sure <= best.sureness) continue;
       best.sureness = sure;
-      best.object = condition;
+      best.condition = condition;
       best.mutex = mutex;
     }
   }
   if (best.sureness == 0) return std::nullopt;
-  best.word = WaitWord::CONDITION;
-  best.what = "condition variable";
   if (named) best.sureness += sureness::NAMED;
   return best;
 }
-
-}  // namespace
 
 extern const WaitKind pthread_condition_kind = {.name = "glibc condition variable",
                                                 .system_calls = FUTEX_CALLS,

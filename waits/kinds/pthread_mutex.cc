@@ -13,6 +13,7 @@
 
 #include "waits/holders/owner.h"
 #include "waits/kinds/futex_calls.h"
+#include "waits/library_frames.h"
 #include "waits/wait_kind.h"
 
 namespace standstill {
@@ -98,6 +99,10 @@ std::optional<Recognition> recognise(const BlockedThread& blocked) {
                                                  : sureness::SHAPE;
   if (fields->kind & (ROBUST | INHERIT)) found.sureness = sureness::POINTER;
   if (named) found.sureness += sureness::NAMED;
+  // jemalloc 5, malloc_mutex_t: a mutex of glibc behind what is counted of it.
+  if (name_of_module_behind_glibc(blocked).starts_with("libjemalloc") ||
+      blocked.names.mentions("malloc_mutex_lock_slow"))
+    found.detail = "inside jemalloc";
   return found;
 }
 
