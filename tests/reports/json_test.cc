@@ -33,7 +33,9 @@ TEST_CASE("A task that something found names, and whose stack was not asked for,
       "thread:" + std::to_string(findings.tasks.at(findings.groups.back().tasks.front()).number);
   const std::string with_it = "[t for t in r['tasks'] if t['id'] == '" + hidden + "']";
   CHECK(evaluate(to_json(findings, {}), with_it) == "[]");
-  findings.findings.push_back({.kind = "ROOT_BLOCKER", .tasks = {hidden}});
+  FindingRecord& blocker = findings.findings.emplace_back();
+  blocker.kind = "ROOT_BLOCKER";
+  blocker.tasks = {hidden};
   const std::string json = to_json(findings, {});
   CHECK(evaluate(json, "['group' in t for t in r['tasks'] if t['id'] == '" + hidden + "']") == "[False]");
   CHECK(evaluate(json, "max(t.get('group', 0) for t in r['tasks']) < len(r['groups'])") == "True");
