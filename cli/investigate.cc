@@ -84,12 +84,14 @@ LeakSearch to_leak_search(const LeakedGoroutines& leaked, const GoroutineStacks&
   return search;
 }
 
-// Reads the tables of every profile, so that a capture of this process holds their pages.
-void read_profiles(const Snapshot& snapshot, const GoProcess& go) {
+// Reads the tables of every profile, so that a capture of this process holds their pages. The process runs
+// again by then: whatever is asked of files (google/tcmalloc's samples are found by debug information) does
+// not hold it up.
+void read_profiles(const Snapshot& snapshot, const Symbolizer& symbolizer, const GoProcess& go) {
   Findings unused;
   for (const char* name : {"block", "mutex", "threadcreate"}) add_runtime_profile(unused, go, name);
   read_heaps({.snapshot = snapshot,
-              .symbolizer = nullptr,
+              .symbolizer = &symbolizer,
               .samples = true,
               .blocks = false,
               .go = go.runtime.get()});
@@ -201,7 +203,7 @@ Result<Findings> examine(const Snapshot& snapshot, const Options& options, Progr
                      examination.heaps
                          ? std::move(*examination.heaps)
                          : read_heaps(snapshot, &symbolizer, go.runtime.get(), options.heap_detail));
-  if (options.reads_profiles) read_profiles(snapshot, go);
+  if (options.reads_profiles) read_profiles(snapshot, symbolizer, go);
   append(findings.notes, snapshot.notes);
   append(findings.notes, std::move(go_notes));
   append(findings.notes, std::move(threads.notes));

@@ -149,6 +149,8 @@ Samples read_samples(const Snapshot& snapshot, std::uint64_t bias, const SampleL
     }
     at = Address(*next);
   }
+  if (!result.damage.empty() && snapshot.completeness.is_selection)
+    result.damage += "; a capture holds them all where it was taken with the debug information at hand";
   return result;
 }
 

@@ -1,12 +1,12 @@
 #include "heapwalk/mimalloc_heap.h"
 
 #include "heapwalk/memory_cursor.h"
+#include "heapwalk/mimalloc_layout.h"
 #include "heapwalk/object_types.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <map>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -14,30 +14,14 @@ namespace standstill::mimalloc {
 
 namespace {
 
-constexpr std::uint64_t SEGMENT = 32 << 20, SLICE = 64 << 10;
-constexpr std::uint64_t MOST_ENTRIES = SEGMENT / SLICE;
-constexpr std::uint64_t SLICES = 264, SLICE_SIZE = 80;
 constexpr std::size_t MOST_LOOKS = 1 << 22, MOST_NOTES = 100;
-constexpr std::uint32_t HUGE_BLOCK = 1u << 31;  // larger ones are told by their slices
-
-struct Segment {
-  Address address;
-  std::uint64_t slices = 0, info_slices = 0, entries = 0, thread = 0;
-};
-
-struct Page {
-  std::uint32_t slice_count = 0, used = 0, block_size = 0;
-  std::uint16_t capacity = 0;
-  Address free, local_free, thread_free, heap;
-};
 
 class Reader {
  public:
   Reader(const Snapshot& snapshot, bool walk, const std::function<void(Address, std::uint64_t)>& visit)
       : snapshot_(snapshot),
-        memory_(snapshot.memory),
-        cursor_(memory_, MemoryCursor::Lazily::COPY),
-        links_(memory_, MemoryCursor::Lazily::COPY),
+        cursor_(snapshot.memory, MemoryCursor::Lazily::COPY),
+        links_(snapshot.memory, MemoryCursor::Lazily::COPY),
         filter_(snapshot),
         walk_(walk),
         visit_(visit) {
@@ -45,56 +29,50 @@ class Reader {
   }
 
   Walk read() {
-    std::size_t looks = 0;
-    for (const auto& range : snapshot_.ranges.intervals()) {
-      Address at((range.start.value() + SEGMENT - 1) & ~(SEGMENT - 1));
-      // At the end of the address space `at` wraps around.
-      for (; range.start <= at && at < range.end && looks < MOST_LOOKS; at = at + SEGMENT, ++looks)
-        if (const auto segment = read_segment(at)) count(*segment);
-    }
     Walk found;
+    for (const Segment& segment : find_segments()) count(segment);
     for (auto& [thread, owner] : owners_) found.owners.push_back(std::move(owner));
     std::ranges::stable_sort(found.owners, {}, &SegmentOwner::tid);
+    found.knows_pages = layout_.has_value();
     found.notes = std::move(notes_);
     return found;
   }
 
  private:
-  std::optional<Segment> read_segment(Address at) const {
-    std::array<std::uint64_t, 7> words;  // used, cookie, slices, info slices, kind, entries, thread
-    if (!memory_.copy(at + 208, {reinterpret_cast<std::uint8_t*>(words.data()), sizeof(words)}))
-      return std::nullopt;
-    const std::uint32_t kind = static_cast<std::uint32_t>(words[4]);
-    if (words[5] == 0 || words[5] > MOST_ENTRIES || words[3] == 0 || words[3] > 16 || words[3] >= words[5] ||
-        kind > 1 || words[2] < words[5] || words[2] > (1ull << 26) || words[0] > MOST_ENTRIES)
-      return std::nullopt;
-    if (words[6] != 0 && !tids_.contains(words[6])) return std::nullopt;
-    return Segment{at, words[2], words[3], words[5], words[6]};
+  // Those of the layout that most are of. Layouts of equal segments are told apart by their pages.
+  std::vector<Segment> find_segments() {
+    std::vector<Segment> most;
+    std::vector<Layout> candidates;
+    for (const Layout& layout : all_layouts()) {
+      const bool is_read = !candidates.empty() && candidates.back().segment_slices == layout.segment_slices;
+      std::vector<Segment> segments = is_read ? std::vector<Segment>() : find_segments(layout);
+      if (!is_read && segments.size() > most.size()) {
+        most = std::move(segments);
+        candidates.clear();
+        candidates.push_back(layout);
+      } else if (is_read) {
+        candidates.push_back(layout);
+      }
+    }
+    if (walk_) layout_ = find_page_layout(snapshot_, candidates, most);
+    return most;
+  }
+
+  std::vector<Segment> find_segments(const Layout& layout) const {
+    std::vector<Segment> segments;
+    std::size_t looks = 0;
+    for (const auto& range : snapshot_.ranges.intervals()) {
+      Address at((range.start.value() + SEGMENT - 1) & ~(SEGMENT - 1));
+      // At the end of the address space `at` wraps around.
+      for (; range.start <= at && at < range.end && looks < MOST_LOOKS; at = at + SEGMENT, ++looks)
+        if (const auto segment = read_segment(snapshot_, layout, at)) segments.push_back(*segment);
+    }
+    return segments;
   }
 
   void warn(SegmentOwner& owner, Address where, std::string text) {
     owner.is_partial = true;
     if (notes_.size() < MOST_NOTES) notes_.push_back({Severity::WARNING, std::move(text), to_string(where)});
-  }
-
-  std::optional<Page> read_page(Address at) const {
-    std::array<std::uint8_t, SLICE_SIZE> bytes;
-    if (!memory_.copy(at, bytes)) return std::nullopt;
-    const auto get = [&]<class T>(std::size_t offset, T& value) {
-      std::memcpy(&value, bytes.data() + offset, sizeof(T));
-    };
-    Page page;
-    get(0, page.slice_count);
-    get(10, page.capacity);
-    get(24, page.used);
-    get(28, page.block_size);
-    std::uint64_t word = 0;
-    for (const auto& [offset, field] : {std::pair(16, &page.free), std::pair(32, &page.local_free),
-                                        std::pair(40, &page.thread_free), std::pair(48, &page.heap)}) {
-      get(static_cast<std::size_t>(offset), word);
-      *field = Address(offset == 40 ? word & ~std::uint64_t{3} : word);
-    }
-    return page;
   }
 
   void count(const Segment& segment) {
@@ -103,31 +81,25 @@ class Reader {
     if (const auto tid = tids_.find(segment.thread); tid != tids_.end()) owner.tid = tid->second;
     ++owner.segments;
     owner.bytes += segment.slices * SLICE;
-    if (!walk_) return;
+    if (!layout_) return;
     for (std::uint64_t slice = segment.info_slices; slice < segment.entries;) {
-      const Address at = segment.address + SLICES + SLICE_SIZE * slice;
-      const auto page = read_page(at);
+      const Address at = segment.address + layout_->slices_at() + layout_->page_bytes * slice;
+      const auto page = read_page(snapshot_.memory, *layout_, segment, slice);
       if (!page) return warn(owner, at, fmt::format("the page at {} is not in the dump", to_string(at)));
-      if (page->slice_count == 0) {
-        ++slice;
-        continue;
-      }
       if (page->slice_count > segment.slices - slice)
         return warn(owner, at,
                     fmt::format("the page at {} says it has {} slices, its segment has {} left",
                                 to_string(at), page->slice_count, segment.slices - slice));
-      if (page->block_size != 0 && page->heap && page->capacity != 0)
+      if (page->slice_count != 0 && page->has_blocks())
         count_page(owner, at, segment.address + SLICE * slice, *page);
-      slice += page->slice_count;
+      slice += std::max<std::uint64_t>(page->slice_count, 1);
     }
   }
 
-  void count_page(SegmentOwner& owner, Address at, Address start, const Page& page) {
-    const std::uint64_t bytes = SLICE * page.slice_count;
-    const std::uint64_t size = page.block_size < HUGE_BLOCK ? page.block_size : bytes;
-    // The first blocks of small pages are moved, so that not all pages use the same cache lines.
-    if (size >= 8 && size <= 1024) start = start + 384;
-    if (size < 8 || page.capacity > bytes / size + 1)
+  void count_page(SegmentOwner& owner, Address at, Address first_slice, const Page& page) {
+    const std::uint64_t bytes = SLICE * page.slice_count, size = page.block_size;
+    const Address start = page.start;
+    if (page.capacity > bytes / size + 1 || start < first_slice || start - first_slice >= bytes)
       return warn(owner, at,
                   fmt::format("the page at {} cannot have {} blocks of {} bytes", to_string(at),
                               page.capacity, size));
@@ -183,11 +155,11 @@ class Reader {
   }
 
   const Snapshot& snapshot_;
-  const MemoryView& memory_;
   MemoryCursor cursor_;  // of blocks, one after another
   MemoryCursor links_;   // of free ones, as their lists lead
   DataPointerFilter filter_;
   bool walk_;
+  std::optional<Layout> layout_;  // of the pages, if they are walked
   const std::function<void(Address, std::uint64_t)>& visit_;
   std::map<std::uint64_t, int> tids_;
   std::map<std::uint64_t, SegmentOwner> owners_;

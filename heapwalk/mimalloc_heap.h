@@ -1,10 +1,4 @@
-// mimalloc 2.0: segments of 32 MiB, cut into slices of 64 KiB, of which runs make pages of equal blocks.
-//
-//     // include/mimalloc/types.h (2.0.9), mi_segment_t: used +208, cookie +216, segment_slices +224,
-//     //   segment_info_slices +232, kind +240, slice_entries +248, thread_id +256, slices[] +264
-//     // mi_page_t = mi_slice_t, 80 bytes: slice_count +0, slice_offset +4, capacity +10, reserved +12, free
-//     +16,
-//     //   used +24, xblock_size +28, local_free +32, xthread_free +40 (two flags), xheap +48
+// Every block of a mimalloc 2 heap, by walking its segments (heapwalk/mimalloc_layout.h says how they look).
 #pragma once
 
 #include "coredump/snapshot.h"
@@ -28,6 +22,7 @@ struct SegmentOwner {
 
 struct Walk {
   std::vector<SegmentOwner> owners;  // by tid
+  bool knows_pages = false;          // else the blocks were not walked, or their pages are of an unknown kind
   std::vector<Note> notes;
 };
 

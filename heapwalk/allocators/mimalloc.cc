@@ -1,11 +1,12 @@
-// mimalloc 2.0. It does not sample; every block of its pages can be counted. Other versions lay their
-// segments out in another way and are refused.
+// mimalloc 2, since 2.0.9. It does not sample; every block of its pages can be counted. Version 3 has no
+// segments and is refused.
 #include "heapwalk/allocator.h"
 #include "heapwalk/cell_table.h"
 #include "heapwalk/mimalloc_heap.h"
 #include "heapwalk/module_data.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -30,15 +31,24 @@ std::vector<HeapProfile> read(const HeapQuestion& question) {
   heap.no_samples = "mimalloc does not sample, so nothing says who allocated what";
   mimalloc::Walk walk = mimalloc::walk_segments(question.snapshot, question.blocks);
   if (walk.owners.empty()) {
-    heap.notes.push_back(
-        {Severity::WARNING,
-         "no segment of mimalloc 2.0 was found: unused, or another version, whose layout is not known",
-         module->path});
+    heap.notes.push_back({Severity::WARNING,
+                          "no segment of mimalloc 2.0.9 to 2.4 was found: unused, or another version, whose "
+                          "layout is not known",
+                          module->path});
     return {std::move(heap)};
   }
+  const bool is_walked = question.blocks && walk.knows_pages;
+  if (question.blocks && !is_walked)
+    heap.notes.push_back(
+        {Severity::WARNING,
+         "no page of mimalloc's segments looks like one of 2.0.9 to 2.4 (are they of a secure or "
+         "debug build?), so blocks are not counted",
+         module->path});
   CellTable cells(question.snapshot, question.symbolizer);
   for (std::uint32_t i = 0; i < walk.owners.size(); ++i) {
     const mimalloc::SegmentOwner& owner = walk.owners[i];
+    heap.system_bytes += owner.bytes;
+    if (question.blocks && !is_walked) continue;
     HeapArena& arena = heap.arenas.emplace_back();
     arena.name = owner.thread_pointer == 0 ? "abandoned segments" : fmt::format("thread {}", owner.tid);
     const BlockCount used = owner.blocks.total_used(), free = owner.blocks.total_free();
@@ -48,17 +58,16 @@ std::vector<HeapProfile> read(const HeapQuestion& question) {
     arena.free_blocks = free.blocks;
     arena.free_bytes = owner.bytes - std::min(owner.bytes, used.bytes);
     arena.is_partial = owner.is_partial;
-    heap.system_bytes += owner.bytes;
     heap.live_bytes += used.bytes;
     heap.live_objects += used.blocks;
     heap.is_partial |= owner.is_partial;
     cells.add(i, owner.blocks);
   }
-  if (question.blocks) {
+  if (is_walked) {
     heap.knows_live = true;
     cells.write_to(heap);
   }
-  heap.notes = std::move(walk.notes);
+  std::ranges::move(walk.notes, std::back_inserter(heap.notes));
   return {std::move(heap)};
 }
 

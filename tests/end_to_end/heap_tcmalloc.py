@@ -3,6 +3,7 @@
 debug information they are refused with the reason.
 
   heap_tcmalloc.py STANDSTILL FIXTURE...
+  heap_tcmalloc.py STANDSTILL --complete PROGRAM    of tests/heapwalk/complete_tcmalloc
 """
 import json
 import os
@@ -65,13 +66,31 @@ def debug_file(fixture, folder):
     return os.path.join(folder, "debug")
 
 
+def samples_everywhere(standstill, fixture, running, core, expected):
+    check(f"samples of {os.path.basename(fixture)}", told(standstill, core), expected)
+    check("samples of the living process", told(standstill, str(running.pid)), expected)
+    capture = os.path.join(running.folder, "capture")
+    run(standstill, "capture", str(running.pid), "--quiet", "-o", capture)
+    check("samples of a capture", told(standstill, capture), expected)
+    check("heap of a capture", heap_of(standstill, capture), heap_of(standstill, str(running.pid)))
+
+
+def complete_library(standstill, program):
+    with patient(program) as running:
+        expected = account(running.folder)
+        check("more than a thousand samples", len(expected[1]) > 1000, True)
+        samples_everywhere(standstill, program, running, running.gcore(), expected)
+        print(f"the same: {len(expected[1])} samples, {expected[0]}")
+
+
 def main(standstill, *fixtures):
+    if fixtures[0] == "--complete":
+        return complete_library(standstill, fixtures[1])
     for fixture in fixtures:
         with patient(fixture) as running:
             core, expected = running.gcore(), account(running.folder)
             check("samples", len(expected[1]), 4)
-            check(f"samples of {os.path.basename(fixture)}", told(standstill, core), expected)
-            check("samples of the living process", told(standstill, str(running.pid)), expected)
+            samples_everywhere(standstill, fixture, running, core, expected)
             heap = heap_of(standstill, core)
             check("warnings", [note for note in heap.get("notes", []) if note["severity"] != "INFO"], [])
             check("period", heap["sample_period_bytes"], "123456")
@@ -82,8 +101,13 @@ def main(standstill, *fixtures):
                 refused(standstill, fixture, running.folder, "debug", "debug information")
                 refused(standstill, fixture, running.folder, "all", "symbols")
                 with patient(copy_without("all", fixture, running.folder)) as stripped:
-                    told_of_it = told(standstill, stripped.gcore(), "--debug-dir", debug_file(fixture, running.folder))
-                    check("samples by a separate file with debug information", told_of_it, account(stripped.folder))
+                    capture, more = os.path.join(stripped.folder, "capture"), ("--debug-dir", debug_file(fixture, running.folder))
+                    check("samples by a separate file with debug information", told(standstill, stripped.gcore(), *more), account(stripped.folder))
+                    run(standstill, "capture", str(stripped.pid), *QUIETLY, "-o", capture)
+                    notes = [note["text"] for note in heap_of(standstill, capture, *more).get("notes", [])]
+                    check("a capture without that file names it", any("debug information at hand" in note for note in notes), True)
+                    run(standstill, "capture", str(stripped.pid), *QUIETLY, *more, "-o", capture)
+                    check("samples of a capture with that file", told(standstill, capture, *more), account(stripped.folder))
 
 
 if __name__ == "__main__":
