@@ -1,6 +1,7 @@
 #include "waits/holders/release_walk.h"
 
 #include "waits/holders/instruction.h"
+#include "waits/holders/partial_arithmetic.h"
 
 #include <algorithm>
 #include <array>
@@ -12,28 +13,14 @@
 namespace standstill {
 namespace {
 
+using namespace partial;
+
 constexpr int MOST_STEPS = 2000, STEPS_OF_A_CALL = 400;
 constexpr unsigned MOST_FORKS = 40, DEEPEST_CALL = 6;
 constexpr std::size_t MOST_WRITES = 128;
 constexpr unsigned RAX = 0, RSP = 4, RBP = 5;  // as instructions number registers
 constexpr std::array<unsigned, 16> DWARF_NUMBERS = {0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15};
 constexpr std::array<unsigned, 9> NOT_KEPT_BY_CALLS = {0, 1, 2, 6, 7, 8, 9, 10, 11};
-
-using Value = std::optional<std::uint64_t>;
-using Bit = std::optional<bool>;
-
-std::uint64_t truncated(std::uint64_t value, unsigned size) {
-  return size >= 8 ? value : value & ((std::uint64_t{1} << 8 * size) - 1);
-}
-std::uint64_t sign_extended(std::uint64_t value, unsigned size) {
-  const unsigned unused = 64 - 8 * size;
-  return static_cast<std::uint64_t>(static_cast<std::int64_t>(value << unused) >> unused);
-}
-bool is_negative(std::uint64_t value, unsigned size) { return (value >> (8 * size - 1) & 1) != 0; }
-
-struct Flags {
-  Bit zero, sign, carry, overflow;
-};
 
 struct Write {
   std::uint64_t address = 0;
@@ -48,8 +35,6 @@ struct State {
   std::vector<Write> writes;
   unsigned depth = 0, releases = 0;
 };
-
-enum class Operation : std::uint8_t { ADD, OR, ADC, SBB, AND, SUB, XOR, CMP };
 
 class Walk {
  public:
@@ -182,8 +167,8 @@ class Walk {
                           immediate(), true, false);
       case 0x84:
       case 0x85:
-        set_flags(state, Operation::AND, get_operand(state, size_), get(state, instruction_.reg, size_),
-                  size_);
+        set_flags(Operation::AND, get_operand(state, size_), get(state, instruction_.reg, size_), size_,
+                  state.flags);
         return Next::GO_ON;
       case 0x86:
       case 0x87: {
@@ -206,7 +191,7 @@ class Walk {
         return put(state, opcode == 0x98 ? RAX : 2, 8, {});
       case 0xa8:
       case 0xa9:
-        set_flags(state, Operation::AND, get(state, RAX, size_), truncated(*immediate(), size_), size_);
+        set_flags(Operation::AND, get(state, RAX, size_), truncated(*immediate(), size_), size_, state.flags);
         return Next::GO_ON;
       case 0xc0:
       case 0xc1:
@@ -253,7 +238,7 @@ class Walk {
     const auto operation = static_cast<Operation>(opcode >> 3);
     if ((opcode & 1) == 0) size_ = 1;
     if ((opcode & 7) >= 4) {
-      const Value result = compute(state, operation, get(state, RAX, size_), immediate(), size_);
+      const Value result = compute(operation, get(state, RAX, size_), immediate(), size_, state.flags);
       return operation == Operation::CMP ? Next::GO_ON : put(state, RAX, size_, result);
     }
     const bool is_same = !instruction_.is_memory && instruction_.reg == instruction_.rm;
@@ -265,63 +250,15 @@ class Walk {
 
   Next arithmetic(State& state, Operation operation, Value a, Value b, bool to_operand, bool is_same) {
     if (is_same && (operation == Operation::XOR || operation == Operation::SUB)) a = b = 0;
-    const Value result = compute(state, operation, a, b, size_);
+    const Value result = compute(operation, a, b, size_, state.flags);
     if (operation == Operation::CMP) return Next::GO_ON;
     return to_operand ? put_operand(state, result) : put(state, instruction_.reg, size_, result);
-  }
-
-  static Value compute(State& state, Operation operation, Value a, Value b, unsigned size) {
-    set_flags(state, operation, a, b, size);
-    if (!a || !b) return {};
-    switch (operation) {
-      case Operation::ADD:
-        return truncated(*a + *b, size);
-      case Operation::OR:
-        return truncated(*a | *b, size);
-      case Operation::AND:
-        return truncated(*a & *b, size);
-      case Operation::SUB:
-        return truncated(*a - *b, size);
-      case Operation::XOR:
-        return truncated(*a ^ *b, size);
-      default:
-        return {};
-    }
-  }
-
-  static void set_flags(State& state, Operation operation, Value a, Value b, unsigned size) {
-    state.flags = {};
-    if (!a || !b || operation == Operation::ADC || operation == Operation::SBB) return;
-    const std::uint64_t left = truncated(*a, size), right = truncated(*b, size);
-    std::uint64_t result = 0;
-    bool carry = false, overflow = false;
-    switch (operation) {
-      case Operation::ADD:
-        result = truncated(left + right, size);
-        carry = result < left;
-        overflow = is_negative(~(left ^ right) & (left ^ result), size);
-        break;
-      case Operation::OR:
-        result = left | right;
-        break;
-      case Operation::AND:
-        result = left & right;
-        break;
-      case Operation::XOR:
-        result = left ^ right;
-        break;
-      default:
-        result = truncated(left - right, size);
-        carry = left < right;
-        overflow = is_negative((left ^ right) & (left ^ result), size);
-    }
-    state.flags = {result == 0, is_negative(result, size), carry, overflow};
   }
 
   Next do_unary(State& state) {  // test, -, not, neg, mul, imul, div, idiv
     const unsigned extension = instruction_.reg & 7;
     if (extension < 2) {
-      set_flags(state, Operation::AND, get_operand(state, size_), immediate(), size_);
+      set_flags(Operation::AND, get_operand(state, size_), immediate(), size_, state.flags);
       return Next::GO_ON;
     }
     if (extension < 4) {
@@ -336,8 +273,8 @@ class Walk {
   Next do_group_five(State& state) {  // inc, dec, call, far call, jmp, far jmp, push
     const unsigned extension = instruction_.reg & 7;
     if (extension < 2) {
-      const Value result = compute(state, extension == 0 ? Operation::ADD : Operation::SUB,
-                                   get_operand(state, size_), 1, size_);
+      const Value result = compute(extension == 0 ? Operation::ADD : Operation::SUB,
+                                   get_operand(state, size_), 1, size_, state.flags);
       state.flags.carry.reset();
       return put_operand(state, result);
     }
@@ -354,11 +291,11 @@ class Walk {
     if ((opcode & 0xf0) == 0x80) return jump_if(state);
     if ((opcode & 0xf0) == 0x90) {
       size_ = 1;
-      const Bit holds = condition(state.flags);
+      const Bit holds = condition(instruction_.opcode, state.flags);
       return put_operand(state, holds ? Value(*holds ? 1 : 0) : Value());
     }
     if ((opcode & 0xf0) == 0x40) {  // moves on a condition
-      const Bit holds = condition(state.flags);
+      const Bit holds = condition(instruction_.opcode, state.flags);
       const Value old = get(state, instruction_.reg, size_), other = get_operand(state, size_);
       return put(state, instruction_.reg, size_, !holds ? Value() : *holds ? other : old);
     }
@@ -427,44 +364,9 @@ class Walk {
 
   // --- jumps and calls
 
-  Bit condition(const Flags& flags) const {
-    const auto either = [](Bit a, Bit b) -> Bit {
-      if ((a && *a) || (b && *b)) return true;
-      return a && b ? Bit(false) : Bit();
-    };
-    const auto differ = [](Bit a, Bit b) -> Bit { return a && b ? Bit(*a != *b) : Bit(); };
-    Bit holds;
-    switch (instruction_.opcode >> 1 & 7) {
-      case 0:
-        holds = flags.overflow;
-        break;
-      case 1:
-        holds = flags.carry;
-        break;
-      case 2:
-        holds = flags.zero;
-        break;
-      case 3:
-        holds = either(flags.carry, flags.zero);
-        break;
-      case 4:
-        holds = flags.sign;
-        break;
-      case 6:
-        holds = differ(flags.sign, flags.overflow);
-        break;
-      case 7:
-        holds = either(differ(flags.sign, flags.overflow), flags.zero);
-        break;
-      default:
-        break;
-    }
-    return holds && (instruction_.opcode & 1) != 0 ? Bit(!*holds) : holds;
-  }
-
   Next jump_if(State& state) {
     const Address target = state.pc + static_cast<std::uint64_t>(instruction_.immediate);
-    if (const Bit jumps = condition(state.flags)) {
+    if (const Bit jumps = condition(instruction_.opcode, state.flags)) {
       if (*jumps) state.pc = target;
       return Next::GO_ON;
     }
