@@ -1,33 +1,34 @@
 # A room is a folder of sources that becomes one static library. Rooms name the rooms below them; a test
 # (tests/house/house_test.cc) reads the #include lines and fails when one points upwards.
 
-# standstill_precompiled_headers(LIBRARY...) compiles what nearly every file includes, once for all targets that
-# standstill_precompile() is called for. Does nothing without STANDSTILL_PRECOMPILE.
-function(standstill_precompiled_headers)
+# standstill_precompiled_headers(NAME LIBRARIES target... [HEADERS <header>...]) compiles what nearly every file includes, and those
+# headers, once for all targets that standstill_precompile() is called for. Does nothing without STANDSTILL_PRECOMPILE.
+function(standstill_precompiled_headers name)
   if(NOT STANDSTILL_PRECOMPILE)
     return()
   endif()
-  file(WRITE ${CMAKE_BINARY_DIR}/generated/precompiled.cc "")
-  add_library(standstill_precompiled OBJECT ${CMAKE_BINARY_DIR}/generated/precompiled.cc)
-  target_link_libraries(standstill_precompiled PRIVATE standstill_flags ${ARGN})
-  target_precompile_headers(standstill_precompiled PRIVATE
+  cmake_parse_arguments(ARG "" "" "LIBRARIES;HEADERS" ${ARGN})
+  file(WRITE ${CMAKE_BINARY_DIR}/generated/${name}.cc "")
+  add_library(${name} OBJECT ${CMAKE_BINARY_DIR}/generated/${name}.cc)
+  target_link_libraries(${name} PRIVATE standstill_flags ${ARG_LIBRARIES})
+  target_precompile_headers(${name} PRIVATE
     <algorithm> <array> <cstdint> <cstring> <filesystem> <functional> <map> <memory> <optional> <set> <span> <string> <string_view>
-    <unordered_map> <unordered_set> <utility> <vector> <fmt/format.h>)
+    <unordered_map> <unordered_set> <utility> <vector> <fmt/format.h> ${ARG_HEADERS})
   if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
-    target_compile_options(standstill_precompiled PRIVATE -fpch-instantiate-templates)
+    target_compile_options(${name} PRIVATE -fpch-instantiate-templates)
   endif()
 endfunction()
 
-function(standstill_precompile target)
-  if(TARGET standstill_precompiled)
-    target_precompile_headers(${target} REUSE_FROM standstill_precompiled)
+function(standstill_precompile target name)
+  if(TARGET ${name})
+    target_precompile_headers(${target} REUSE_FROM ${name})
   endif()
 endfunction()
 
 # standstill_room(NAME [FOLDERS folder...] [DEPENDS target...]) makes the library standstill_NAME of all NAME/*.cc, of
 # NAME/FOLDER/*.cc, and of the sources that standstill_table() added to it.
 function(standstill_room name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;FOLDERS" ${ARGN})
+  cmake_parse_arguments(ARG "" "PRECOMPILED" "DEPENDS;FOLDERS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${name}/*.cc)
   foreach(folder IN LISTS ARG_FOLDERS)
     file(GLOB more CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${name}/${folder}/*.cc)
@@ -42,7 +43,10 @@ function(standstill_room name)
   add_library(standstill_${name} STATIC ${sources})
   target_include_directories(standstill_${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(standstill_${name} PUBLIC standstill_flags ${ARG_DEPENDS})
-  standstill_precompile(standstill_${name})
+  if(NOT ARG_PRECOMPILED)
+    set(ARG_PRECOMPILED standstill_precompiled)
+  endif()
+  standstill_precompile(standstill_${name} ${ARG_PRECOMPILED})
 endfunction()
 
 # standstill_table(ROOM FOLDER TYPE HEADER SUFFIX): one new thing is one new file. Lists ROOM/FOLDER/*.cc, adds

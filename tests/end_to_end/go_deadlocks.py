@@ -53,17 +53,12 @@ def told_twice(told):
     return [f"told twice: {sorted(twice)}"] if twice else []
 
 
-def wrong_about_lost(told, deadlock, others, leaked, has_heap):
+def wrong_about_lost(told, deadlock, others, leaked):
     """What is told otherwise of those behind a circle, and of one who stands where they do for another reason."""
     leaks = [finding for finding in told["findings"] if finding["kind"] == "LEAKED"]
     wrong = []
     if set(deadlock.get("behind", [])) != others:
         wrong.append(f"behind the deadlock are {deadlock.get('behind')}, and not {sorted(others)}")
-    if not has_heap:
-        # Who can never run again is known by the heap, which a capture leaves out; it must say that.
-        if leaks or not any("can never run again are not told" in note["text"] for note in told.get("notes", [])):
-            wrong.append(f"without the heap this is told: {leaks} {told.get('notes')}")
-        return wrong
     if "never run again" not in deadlock["explanation"]:
         wrong.append(f"nothing is said of that they never run again: {deadlock['explanation']}")
     if len(leaks) != 1 or set(leaks[0]["tasks"]) != leaked or f"{len(others)} more stand here" not in leaks[0]["explanation"]:
@@ -71,7 +66,7 @@ def wrong_about_lost(told, deadlock, others, leaked, has_heap):
     return wrong
 
 
-def wrong_with(told, lines, certainty, has_heap=True):
+def wrong_with(told, lines, certainty):
     """What is told otherwise than the program's account has it."""
     account = {}
     for words in lines:
@@ -96,7 +91,7 @@ def wrong_with(told, lines, certainty, has_heap=True):
         return [f"a deadlock where there may be none: {headline}"] if found else []
     wrong = told_twice(told)
     if "leaked" in account:
-        wrong += wrong_about_lost(told, finding, set(account["others"][0]), set(account["leaked"][0]), has_heap)
+        wrong += wrong_about_lost(told, finding, set(account["others"][0]), set(account["leaked"][0]))
     if finding["confidence"] != certainty:
         wrong.append(f"{finding['confidence']}, expected {certainty}: {headline}")
     if not headline.startswith(word):
@@ -121,7 +116,7 @@ def look_at(standstill, program, mode, certainty, with_capture, with_core):
         if with_capture:
             capture = os.path.join(running.folder, "capture.core")
             subprocess.run([standstill, "capture", "--quiet", str(running.pid), "-o", capture], check=True, stdout=subprocess.DEVNULL)
-            wrong += [f"capture: {line}" for line in wrong_with(report(standstill, capture), account, certainty, has_heap=False)]
+            wrong += [f"capture: {line}" for line in wrong_with(report(standstill, capture), account, certainty)]
         if with_core:
             wrong += [f"core: {line}" for line in wrong_with(report(standstill, running.gcore()), account, certainty)]
         return wrong
@@ -187,7 +182,7 @@ def look_together(standstill, program):
             if alone != listed:
                 wrong.append(f"together, pid {running.pid} has the goroutines {listed}, and alone {alone}")
         for number, group in enumerate(told["groups"]):
-            members = {task["id"] for task in told["tasks"] if task["group"] == number}
+            members = {task["id"] for task in told["tasks"] if task.get("group") == number}
             if set(group["tasks"]) != members:
                 wrong.append(f"group {number} has {group['tasks']}, and its tasks are {sorted(members)}")
         return wrong
