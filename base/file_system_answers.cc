@@ -49,7 +49,10 @@ class Toucher {
   // True also where no process can be made.
   bool touches_within(const std::string& path, std::chrono::milliseconds limit) {
     if (!socket_ && !start()) return true;
-    if (::send(socket_.get(), path.data(), path.size(), MSG_NOSIGNAL) < 0) return true;
+    if (::send(socket_.get(), path.data(), path.size(), MSG_NOSIGNAL) < 0) {
+      socket_ = Descriptor();  // it has ended; the next path gets another one
+      return true;
+    }
     pollfd answer{socket_.get(), POLLIN, 0};
     const auto end = std::chrono::steady_clock::now() + limit;
     for (auto left = limit; left.count() >= 0; left = std::chrono::duration_cast<std::chrono::milliseconds>(

@@ -11,9 +11,9 @@ namespace standstill {
 // How long a file system has to answer.
 inline constexpr std::chrono::milliseconds ANSWER_WITHIN{2000};
 
-// Asks in a thread of its own, which is left behind when no answer comes; once for each folder, links of
+// Asks from a process of its own, which is left behind when no answer comes; once for each folder, links of
 // /proc each for themselves. False: do not touch it. True where there is no such file, too. Any thread may
-// call this.
+// call this. The first call costs a fork().
 bool file_system_answers(const std::string& path);
 
 // What to say of a path that it is false for.

@@ -130,11 +130,11 @@ void accept(const std::string& path, std::shared_ptr<const ElfImage> image, Modu
 bool try_file(const std::string& path, Module& module, const ModuleEvidence& evidence,
               const MemoryView& memory, bool asked_for, std::vector<Note>& notes) {
   if (path.empty()) return false;
-  // Only ordinary files are opened on a core's word: opening a device may do something.
   if (!file_system_answers(path)) {
     notes.push_back({Severity::WARNING, no_answer_text(path) + "; names in it are missing", module.path});
     return false;
   }
+  // Only ordinary files are opened on a core's word: opening a device may do something.
   struct stat status{};
   if (!asked_for && (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))) return false;
   auto image = ElfImage::open(path);

@@ -290,10 +290,11 @@ class Picture {
              mapped_ranges_.find(thread.registers.stack_pointer()) != nullptr;
     });
     MemoryRanges before = ranges_of(maps_);
-    if (!is_known && read_maps())
+    if (!is_known && read_maps()) {
       mapped_ranges_ = IntervalMap<std::uint32_t>(fill_ranges(ranges_of(maps_), std::move(before)));
+      memory_->set_silent(LiveFiles(process_.living_tid, maps_).silent_mappings());
+    }
     memory_->set_ranges(mapped_ranges_);
-    memory_->set_silent(LiveFiles(process_.living_tid, maps_).silent_mappings());
     snapshot_.ranges = mapped_ranges_;
     snapshot_.file_mappings = file_mappings_of(maps_);
   }

@@ -39,13 +39,13 @@ struct LeakedGoroutines {
 };
 
 struct LeakOptions {
-  // Of heaps with more bytes of objects that hold pointers, nothing is said. A live process stands still
-  // meanwhile.
+  // Of heaps with more bytes of objects that hold pointers, nothing is said: what is read of a live process
+  // is kept.
   std::uint64_t most_bytes = std::uint64_t{64} << 30;
   bool is_moving = false;  // it was never stopped, not even for its stacks: nothing is said
-  // It was stopped for its stacks, and runs on while the heap is read, or did, when the capture was made that
-  // holds what was found (Snapshot::leak_search). A goroutine that works may meanwhile
-  // have moved what another one waits for from where we had not looked to where we had: no longer certain.
+  // It was stopped for its stacks, and ran on while the heap was read, by us or when the capture was made
+  // that holds what was found (Snapshot::leak_search). A goroutine that works may meanwhile have moved what
+  // another one waits for from where was not looked yet to where had been: no longer certain.
   bool ran_on = false;
 };
 

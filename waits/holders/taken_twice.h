@@ -1,15 +1,18 @@
 // A thread that waits for a lock which it holds itself, where the lock keeps no owner and no function has a
 // name: Rust's Mutex and RwLock in a stripped program. Two things together show it:
 //
-//     fn close_the_day(depot) {              an exception out of the call to `book` would unlock the ledger:
-//         let total = depot.ledger.lock();   the compiler wrote down where that would land, and the code
-//         there book(depot);                  <-   does so on every way. A guard is alive, so the lock is
-//         held.
+//     fn close_the_day(depot) {
+//         let total = depot.ledger.lock();
+//         book(depot);                        <- (1)
 //     }
 //     fn book(depot) {
-//         let entry = depot.ledger.lock();   <- waits; when that returns, this function will unlock it as
-//         well:
-//     }                                         there are two guards, and not one that is taken back.
+//         let entry = depot.ledger.lock();    <- waits (2)
+//     }
+//
+// (1) An exception out of this call would unlock the ledger: the compiler wrote down where it would land, and
+// the code there does so on every way. A guard is alive, so the lock is held.
+// (2) When the wait returns, this function will unlock it as well: there are two guards, and not one that is
+// taken back.
 //
 // The second is what tells this from a wait for a condition, which unlocks the mutex and takes it again while
 // its caller's guard lives on. Rust lends no other way to unlock beside a guard. (parking_lot does,
