@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/interval_map.h"
-#include "coredump/captures/leak_search.h"
+#include "coredump/leak_search.h"
 #include "coredump/live_facts.h"
 #include "coredump/memory_view.h"
 #include "coredump/module.h"
