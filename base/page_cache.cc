@@ -8,6 +8,7 @@ namespace standstill {
 namespace {
 
 constexpr std::uintptr_t PAGE = 4096;
+constexpr std::size_t SAMPLES = 64;
 
 struct Pages {
   void* start;
@@ -25,13 +26,19 @@ bool is_resident(Bytes bytes) {
   return ::mincore(pages_of(bytes).start, 1, &state) != 0 || (state & 1) != 0;
 }
 
+bool is_sample_resident(Bytes bytes) {
+  const std::size_t stride = std::max<std::size_t>(bytes.size() / SAMPLES, 1);
+  for (std::size_t at = 0; at < bytes.size(); at += stride)
+    if (!is_resident(bytes.subspan(at))) return false;
+  return true;
+}
+
 }  // namespace
 
 void prefetch(std::span<const Bytes> wanted) {
   // Advice costs half a microsecond each, even for what is there.
-  constexpr std::size_t samples = 64;
   bool all_resident = true;
-  const std::size_t stride = std::max<std::size_t>(wanted.size() / samples, 1);
+  const std::size_t stride = std::max<std::size_t>(wanted.size() / SAMPLES, 1);
   for (std::size_t i = 0; i < wanted.size() && all_resident; i += stride) {
     all_resident = wanted[i].empty() || is_resident(wanted[i]);
   }
@@ -43,7 +50,9 @@ void prefetch(std::span<const Bytes> wanted) {
   }
 }
 
-void map_at_once(Bytes bytes) {
+void read_at_once(Bytes bytes) {
+  // Page by page, this costs 0.2 µs; a page fault maps 16 of them, or more where they lie together.
+  if (is_sample_resident(bytes)) return;
 #ifdef MADV_POPULATE_READ
   constexpr int populate = MADV_POPULATE_READ;
 #else

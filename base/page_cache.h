@@ -13,8 +13,8 @@ namespace standstill {
 // ordinary memory.
 void prefetch(std::span<const Bytes> wanted);
 
-// Has all pages of `bytes` read and mapped, for readers that are going to touch every one of them: a page
-// fault for each sixteen costs more than they do. Only advice: nothing is wrong where it is not followed.
-void map_at_once(Bytes bytes);
+// Has all pages of `bytes` read, in large pieces, unless a sample of them is in memory already: for readers
+// that are going to touch every one of them. Only advice: nothing is wrong where it is not followed.
+void read_at_once(Bytes bytes);
 
 }  // namespace standstill

@@ -18,7 +18,7 @@ class SizeClasses {
   static constexpr unsigned EXACT = 65;  // 0, 16, ..., 1024
   static constexpr unsigned COUNT = EXACT + 4 * 37;
 
-  static unsigned of(std::uint64_t size) {
+  static constexpr unsigned of(std::uint64_t size) {
     if (size <= 1024) return static_cast<unsigned>((size + 15) / 16);
     // 1025..1280, 1281..1536, 1537..1792, 1793..2048, 2049..2560, ...
     const std::uint64_t last = size - 1;
@@ -28,7 +28,7 @@ class SizeClasses {
     return index < COUNT ? index : COUNT - 1;
   }
   // The largest size of the class.
-  static std::uint64_t limit(unsigned index) {
+  static constexpr std::uint64_t limit(unsigned index) {
     if (index < EXACT) return 16 * index;
     const unsigned power = (index - EXACT) / 4 + 10;
     const std::uint64_t quarter = (index - EXACT) % 4 + 1;

@@ -14,7 +14,7 @@ namespace standstill::glibc {
 namespace {
 
 // Smaller ones are mapped by a few faults.
-constexpr std::uint64_t SMALLEST_MAPPED_AT_ONCE = 1 << 20;
+constexpr std::uint64_t SMALLEST_READ_AT_ONCE = 1 << 20;
 
 constexpr std::size_t MOST_ARENAS = 65536;
 constexpr std::size_t MOST_HEAPS = 1 << 20;
@@ -271,14 +271,14 @@ Arenas read_arenas(const Snapshot& snapshot, const MainArena& main, const std::v
   return Reader(snapshot, *main.layout).read(main.address, data);
 }
 
-void map_regions(const Snapshot& snapshot, const Arenas& arenas) {
+void read_regions(const Snapshot& snapshot, const Arenas& arenas) {
   std::uint64_t left = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * 4096 / 2;
   for (const ChunkRegion& region : arenas.regions) {
     for (Address at = region.start; at < region.end && left != 0;) {
       const auto* piece = snapshot.memory.pieces().find(at);
       if (piece == nullptr) break;  // of a living process, or not in the dump
       const Bytes bytes = clipped(piece->value.bytes, at - piece->start, std::min(left, region.end - at));
-      if (bytes.size() >= SMALLEST_MAPPED_AT_ONCE) map_at_once(bytes);
+      if (bytes.size() >= SMALLEST_READ_AT_ONCE) read_at_once(bytes);
       left -= bytes.size();
       at = at + bytes.size();
     }

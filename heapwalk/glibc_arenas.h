@@ -46,8 +46,8 @@ struct Arenas {
 // looked for where heaps may lie, at multiples of 64 MiB.
 Arenas read_arenas(const Snapshot& snapshot, const MainArena& main, const std::vector<DataWords>& data);
 
-// Has the memory of all regions that lie in a dump mapped, as far as half of this machine's memory goes:
+// Has the memory of all regions that lie in a dump read, as far as half of this machine's memory goes:
 // every page of them will be looked at.
-void map_regions(const Snapshot& snapshot, const Arenas& arenas);
+void read_regions(const Snapshot& snapshot, const Arenas& arenas);
 
 }  // namespace standstill::glibc

@@ -180,6 +180,7 @@ class Reader {
                        : fmt::format("thread {}'s cache of large chunks", cache.tid);
     };
     std::uint64_t count = 0;
+    ChunkSet::Place place_in_set;
     Address link = cache.address + cache.layout->entries() + 8 * list;  // where `entry` was read
     for (Address entry = head; entry; ++count) {
       const auto stored = word(entry);
@@ -195,7 +196,7 @@ class Reader {
              fmt::format("{}: the chunk at {} says {} bytes", place(), to_string(entry - 16), chunk_size));
         return;
       }
-      if (count > 65535 || !found_.cached.insert(entry - 16)) {
+      if (count > 65535 || !found_.cached.insert(entry - 16, place_in_set)) {
         warn(entry - 16, fmt::format("{}: the chunk at {} is in it, or in another list, twice", place(),
                                      to_string(entry - 16)));
         return;
@@ -214,6 +215,7 @@ class Reader {
     HeapFreeList list;
     Address link;   // where `chunk` was read
     Address chunk;  // the next one
+    ChunkSet::Place place = {};
   };
 
   // A list gives its chunks one after another, each a cache miss; the lists take turns, so that their misses
@@ -260,7 +262,7 @@ class Reader {
       return warn(bin.link,
                   fmt::format("{}: after {} chunks the link at {} leads to {}, which is no such chunk",
                               name(), bin.list.blocks, to_string(bin.link), to_string(chunk)));
-    if (!found_.cached.insert(chunk))
+    if (!found_.cached.insert(chunk, bin.place))
       return warn(chunk, fmt::format("{}: the chunk at {} is in it, or in another list, twice", name(),
                                      to_string(chunk)));
     ++bin.list.blocks;
@@ -356,8 +358,6 @@ class Reader {
 ChunkSet::Bits& ChunkSet::make_block(std::uint64_t number) {
   std::unique_ptr<Bits>& block = blocks_[number];
   if (block == nullptr) block = std::make_unique<Bits>();
-  last_number_ = number;
-  last_ = block.get();
   return *block;
 }
 

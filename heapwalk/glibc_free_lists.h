@@ -14,10 +14,20 @@ namespace standstill::glibc {
 // A set of chunk addresses, as bits: one for each 16 bytes, in blocks of 1 MiB of memory.
 class ChunkSet {
  public:
+  static constexpr std::uint64_t BLOCK = 1 << 20;
+  using Bits = std::array<std::uint64_t, BLOCK / 16 / 64>;
+
+  // Where the last chunk of a list was put: the next one mostly lies near it.
+  struct Place {
+    std::uint64_t number = UINT64_MAX;
+    Bits* bits = nullptr;
+  };
+
   // False where it was in it already.
-  bool insert(Address chunk) {
+  bool insert(Address chunk, Place& last) {
     const std::uint64_t number = chunk.value() / BLOCK;
-    Bits& block = number == last_number_ ? *last_ : make_block(number);
+    if (number != last.number) last = {number, &make_block(number)};
+    Bits& block = *last.bits;
     const std::uint64_t bit = chunk.value() % BLOCK / 16;
     std::uint64_t& bits = block[bit / 64];
     const std::uint64_t mask = std::uint64_t{1} << (bit % 64);
@@ -36,16 +46,11 @@ class ChunkSet {
     const auto found = blocks_.find(chunk.value() / BLOCK);
     return found == blocks_.end() ? nullptr : found->second->data();
   }
-  static constexpr std::uint64_t BLOCK = 1 << 20;
 
  private:
-  using Bits = std::array<std::uint64_t, BLOCK / 16 / 64>;
   Bits& make_block(std::uint64_t number);
 
   std::unordered_map<std::uint64_t, std::unique_ptr<Bits>> blocks_;
-  // That of the last insertion: chunks of one list mostly lie near each other.
-  std::uint64_t last_number_ = UINT64_MAX;
-  Bits* last_ = nullptr;
 };
 
 struct FreeLists {

@@ -35,6 +35,15 @@ class MemoryCursor {
     return refill(address, size);
   }
 
+  // All that is at hand from `address` on, valid until the next call; empty where less than `size` bytes (at
+  // most 64) lie in one piece.
+  Bytes rest(Address address, std::size_t size) {
+    const std::uint8_t* bytes = at(address, size);
+    const std::uint64_t offset = address - start_;
+    if (bytes == nullptr || bytes != data_ + offset) return {};
+    return {bytes, size_ - offset};
+  }
+
   template <class T>
   std::optional<T> read(Address address) {
     const std::uint8_t* bytes = at(address, sizeof(T));

@@ -101,7 +101,7 @@ void check_sum(HeapProfile& heap, const Arena& arena, const ArenaCounts& counts,
 }
 
 void walk(HeapProfile& heap, const HeapQuestion& question, const Arenas& arenas) {
-  map_regions(question.snapshot, arenas);
+  read_regions(question.snapshot, arenas);
   FreeLists lists = read_free_lists(question.snapshot, arenas);
   Walk walked = walk_chunks(question.snapshot, arenas, lists);
   CellTable cells(question.snapshot, question.symbolizer);
