@@ -231,7 +231,9 @@ class Picture {
   void add_still_threads(const std::vector<int>& tids) {
     std::size_t moving = 0;
     const Pace pace = options_.stop ? Pace::FAST : Pace::GENTLE;
-    for (StillThread& still : look_at_still_threads(process_.pid, tids, *memory_, mapped_ranges_, pace)) {
+    const Patience patience = options_.stop ? Patience::NONE : Patience::A_FEW_MS;  // while others stand
+    for (StillThread& still :
+         look_at_still_threads(process_.pid, tids, *memory_, mapped_ranges_, patience, pace)) {
       Thread thread = make_thread(still.tid);
       if (thread.facts && still.system_call) thread.facts->system_call = still.system_call;
       if (still.registers) {

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <mutex>
+#include <numeric>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -153,15 +154,21 @@ std::size_t read_deep_stacks(int pid, std::vector<DeepStack> stacks, ProcessMemo
 }
 
 std::vector<StillThread> look_at_still_threads(int pid, std::span<const int> tids, ProcessMemory& memory,
-                                               const IntervalMap<std::uint32_t>& ranges, Pace pace) {
+                                               const IntervalMap<std::uint32_t>& ranges, Patience patience,
+                                               Pace pace) {
   constexpr std::size_t BATCH = 32;  // so that little time passes between two looks at a thread
+  constexpr int ROUNDS = 5;
+  constexpr std::size_t MOST_ASKED_AGAIN = 1000;
+  constexpr timespec NAP{0, 1'000'000};
   const ThreadWatch watch(pid);
   std::vector<StillThread> result(tids.size());
+  std::vector<std::size_t> asked(tids.size());
+  std::iota(asked.begin(), asked.end(), std::size_t{0});
   std::mutex reading;
-  share_out(pace, tids.size(), BATCH, [&](std::size_t first, std::size_t end) {
+  const auto look_at = [&](std::span<const std::size_t> batch) {
     std::vector<std::optional<ThreadLook>> looks;
     std::vector<ProcessMemory::Range> wanted;
-    for (std::size_t i = first; i < end; ++i) {
+    for (const std::size_t i : batch) {
       StillThread& thread = result[i];
       thread.tid = tids[i];
       looks.push_back(watch.look(thread.tid));
@@ -175,9 +182,22 @@ std::vector<StillThread> look_at_still_threads(int pid, std::span<const int> tid
       const std::lock_guard lock(reading);
       memory.read_now(std::move(wanted));
     }
-    for (std::size_t i = first; i < end; ++i)
-      if (result[i].registers && !looks[i - first]->has_slept()) result[i].registers.reset();
-  });
+    for (std::size_t j = 0; j < batch.size(); ++j) {
+      StillThread& thread = result[batch[j]];
+      if (thread.registers && !looks[j]->has_slept()) thread.registers.reset();
+    }
+  };
+  for (int round = 0; round < ROUNDS && !asked.empty(); ++round) {
+    if (round != 0) ::nanosleep(&NAP, nullptr);
+    share_out(pace, asked.size(), BATCH, [&](std::size_t first, std::size_t end) {
+      look_at(std::span(asked).subspan(first, end - first));
+    });
+    if (patience == Patience::NONE) break;
+    // Of one that moved on after its stack had been read, what is kept of that is old now.
+    std::erase_if(
+        asked, [&](std::size_t i) { return !result[i].system_call || !result[i].system_call->is_running; });
+    if (asked.size() > MOST_ASKED_AGAIN) break;
+  }
   share_out(pace, tids.size(), BATCH, [&](std::size_t first, std::size_t end) {
     for (StillThread& thread : std::span(result).subspan(first, end - first))
       if (thread.registers)

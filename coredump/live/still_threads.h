@@ -60,9 +60,15 @@ struct StillThread {
   std::optional<Registers> registers;
 };
 
+// Whether threads that run are looked at some more times, a millisecond apart: one that wakes every now and
+// then to see whether it may go on (Python's, for the interpreter's lock, every 5 ms) sleeps nearly always,
+// but on a busy machine waits long for a processor each time.
+enum class Patience : std::uint8_t { NONE, A_FEW_MS };
+
 // One answer for each tid. What the threads' registers point to is read into `memory` (stack_memory.h).
 std::vector<StillThread> look_at_still_threads(int pid, std::span<const int> tids, ProcessMemory& memory,
-                                               const IntervalMap<std::uint32_t>& ranges, Pace pace);
+                                               const IntervalMap<std::uint32_t>& ranges, Patience patience,
+                                               Pace pace);
 
 // Deep stacks of threads that were stopped in a system call and have gone back to it: reads each whole into
 // `memory` while its thread sleeps in the very place that `registers` says. Returns how many threads did not

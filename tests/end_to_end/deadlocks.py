@@ -347,7 +347,7 @@ def main():
         jobs = [pool.submit(examine, asked, name, is_stripped) for i, name in enumerate(names) for is_stripped in (False, True)
                 if not asked.brief or is_stripped == bool(i % 2)]
         outcomes = [job.result() for job in jobs]
-    for outcome in outcomes:
+    for outcome in sorted(outcomes, key=lambda one: bool(one.wrong)):  # what is wrong comes last, where it is seen
         print(f"{'WRONG' if outcome.wrong else 'ok':5} {outcome.name}: {outcome.looks} looks {'; '.join(outcome.notes)}")
         for text in outcome.wrong:
             print("      " + text)
